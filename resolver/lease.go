@@ -1,0 +1,113 @@
+package resolver
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// Class is what a reader says of a lease that did not serve it. The broker
+// decides by it whether the link is given to others again.
+type Class int
+
+// The classes of failure.
+const (
+	// Expired: the origin no longer takes the link.
+	Expired Class = iota + 1
+	// UsedUp: a counted link has no use left.
+	UsedUp
+	// Denied: the origin refuses, for whatever reason.
+	Denied
+	// Gone: the origin says that there is no such file.
+	Gone
+	// Wrong: the origin answered with something that is not the file.
+	Wrong
+)
+
+// String names the class as the log does.
+func (c Class) String() string {
+	switch c {
+	case Expired:
+		return "expired"
+	case UsedUp:
+		return "used up"
+	case Denied:
+		return "denied"
+	case Gone:
+		return "gone"
+	case Wrong:
+		return "wrong answer"
+	default:
+		return fmt.Sprintf("class %d", int(c))
+	}
+}
+
+// Lease is a [Link] on loan from the broker. All holders of one generation of
+// a file's link share it, so that its uses are counted together. Its methods
+// may be called in parallel.
+type Lease struct {
+	link       Link
+	generation uint64
+	deadline   time.Time
+	uses       atomic.Int64
+	served     atomic.Bool
+	fail       func(Class)
+}
+
+// NewLease makes a lease on link. Generation counts the links that the file
+// has had; deadline is when the link is no longer to be used, zero for never;
+// fail is told when a holder finds that the link does not serve. The broker
+// calls this; tests may.
+func NewLease(link Link, generation uint64, deadline time.Time, fail func(Class)) *Lease {
+	l := &Lease{link: link, generation: generation, deadline: deadline, fail: fail}
+	l.uses.Store(int64(link.Uses))
+	return l
+}
+
+// Link returns the link.
+func (l *Lease) Link() Link { return l.link }
+
+// Generation tells the file's links apart; a renewed one has a higher number.
+func (l *Lease) Generation() uint64 { return l.generation }
+
+// Deadline is when the link is no longer to be used; zero for never.
+func (l *Lease) Deadline() time.Time { return l.deadline }
+
+// Counted reports whether the link survives a limited number of requests.
+func (l *Lease) Counted() bool { return l.link.Uses > 0 }
+
+// UsesLeft is how many requests the link still survives. It means nothing when
+// the lease is not counted.
+func (l *Lease) UsesLeft() int { return int(max(0, l.uses.Load())) }
+
+// Use takes one use, to be called before each request of any kind. It is false
+// when none is left: the request must not be sent then.
+func (l *Lease) Use() bool { return !l.Counted() || l.uses.Add(-1) >= 0 }
+
+// Live reports whether the lease can serve one more request at time now.
+func (l *Lease) Live(now time.Time) bool {
+	return (l.deadline.IsZero() || now.Before(l.deadline)) && (!l.Counted() || l.uses.Load() > 0)
+}
+
+// Serve notes that the link answered a request with the file's bytes.
+func (l *Lease) Serve() { l.served.Store(true) }
+
+// HasServed reports whether the link ever answered with the file's bytes.
+func (l *Lease) HasServed() bool { return l.served.Load() }
+
+// Fail tells the broker that the link does not serve. However many holders
+// say so of one generation, it is renewed once.
+func (l *Lease) Fail(c Class) {
+	if l.fail != nil {
+		l.fail(c)
+	}
+}
+
+// String shows the link without its secrets, and the generation.
+func (l *Lease) String() string {
+	return fmt.Sprintf("%s, generation %d", l.link, l.generation)
+}
+
+// LogValue shows what String shows.
+func (l *Lease) LogValue() slog.Value { return slog.StringValue(l.String()) }

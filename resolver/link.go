@@ -1,0 +1,64 @@
+package resolver
+
+import (
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net/url"
+	"time"
+)
+
+// Ranged tells whether a link's origin answers ranged requests.
+type Ranged int8
+
+// What is known of an origin's ranges.
+const (
+	RangedUnknown Ranged = iota
+	RangedYes
+	RangedNo
+)
+
+// Link is one answer of a provider for one file: where the bytes are for a
+// while, and on what terms. It is a value; the broker lends it as a [Lease].
+// Printing a link shows its host and a hash, nothing secret.
+type Link struct {
+	// URLs are equivalent mirrors, at least one.
+	URLs []Secret
+	// Header is sent with requests to the hosts of URLs and to no other host.
+	Header map[string]Secret
+	// Expires is when the provider says that the link dies; zero when it does
+	// not say.
+	Expires time.Time
+	// Uses is how many requests of any kind the link survives; 0 for no limit.
+	Uses int
+	// Ranged is what the provider knows of ranged requests.
+	Ranged Ranged
+	// Size is the file's length as the link's answer tells it, or 0 when it
+	// tells nothing.
+	Size int64
+}
+
+// Host returns the host of the first URL, which is not secret.
+func (l Link) Host() string {
+	if len(l.URLs) == 0 {
+		return ""
+	}
+	u, err := url.Parse(l.URLs[0].Reveal())
+	if err != nil {
+		return "(unparsable)"
+	}
+	return u.Host
+}
+
+// String shows the link's host and a short hash by which two links can be told
+// apart.
+func (l Link) String() string {
+	h := fnv.New32a()
+	for _, u := range l.URLs {
+		_, _ = h.Write([]byte(u.Reveal()))
+	}
+	return fmt.Sprintf("link %08x at %s", h.Sum32(), l.Host())
+}
+
+// LogValue shows what String shows.
+func (l Link) LogValue() slog.Value { return slog.StringValue(l.String()) }

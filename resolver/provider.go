@@ -1,0 +1,81 @@
+package resolver
+
+import (
+	"context"
+	"time"
+)
+
+// ID names a file or directory within one provider. It is stable over time and
+// carries everything that the provider needs to resolve it again after a
+// restart. The root directory is the empty ID.
+type ID string
+
+// Root is the ID of a provider's top directory.
+const Root ID = ""
+
+// SizeUnknown is the size of an entry whose length the listing does not tell.
+const SizeUnknown int64 = -1
+
+// Entry is what a provider says of one name in a directory.
+type Entry struct {
+	// ID is unique within the provider: one ID, one file.
+	ID ID
+	// Name is the name as the provider has it, which may be any text; the
+	// catalog makes it a safe and unique file name.
+	Name string
+	// Dir tells a directory, of which only ID, Name and ModTime count.
+	Dir bool
+	// Version changes whenever the content does, and only then; empty when
+	// the listing holds nothing that could tell.
+	Version string
+	// Size is the length in bytes, or SizeUnknown.
+	Size int64
+	// ModTime is the best time that the provider gives. It never changes by
+	// itself; zero when there is none.
+	ModTime time.Time
+	// SHA256 is the digest of the content, or nil when it is not known.
+	SHA256 []byte
+}
+
+// Page is one page of a listing.
+type Page struct {
+	Entries []Entry
+	// Next asks for the following page; empty on the last one. A page without
+	// entries may have a Next.
+	Next string
+}
+
+// Answer is what a provider says of one id that it was asked to resolve: a
+// link, or the error that concerns this id alone.
+type Answer struct {
+	Link Link
+	Err  error
+}
+
+// Provider speaks one service's API. Its methods may be called in parallel and
+// return when ctx ends. Errors are of the kinds in this package (see
+// [ErrNotExist] and the others); one of no kind counts as ErrUnavailable. A
+// provider does not retry: who called it decides.
+type Provider interface {
+	// List returns one page of directory dir; the empty cursor asks for the
+	// first. Asking for a directory that is gone is ErrNotExist.
+	List(ctx context.Context, dir ID, cursor string) (Page, error)
+
+	// Resolve returns an answer for each id, in the order of ids: always a
+	// link obtained now, never one remembered. The error is about the call as
+	// a whole, such as ErrThrottled.
+	Resolve(ctx context.Context, ids []ID) ([]Answer, error)
+}
+
+// Accounter is a provider that can tell the account it acts for, so that the
+// cache never mixes two of them. The text is stable and holds no secret.
+type Accounter interface {
+	Account() string
+}
+
+// Revisioner is a provider that can tell cheaply, without a network call,
+// whether its listings may have changed: a different revision means that
+// listings made under another one are to be asked for again.
+type Revisioner interface {
+	Revision() string
+}
