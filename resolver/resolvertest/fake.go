@@ -1,0 +1,211 @@
+package resolvertest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/attachfs/attachfs/resolver"
+)
+
+// Terms are what the links of a [Fake] are worth. The zero value is a link
+// that serves for ever.
+type Terms struct {
+	Lifetime time.Duration
+	Uses     int
+	Ranged   resolver.Ranged
+	Header   map[string]resolver.Secret
+	// TellSize puts the file's size into the link.
+	TellSize bool
+}
+
+// Fake is a provider in memory: files are added to it, its levers (see
+// [Fake.Fail] and the others) decide what goes wrong, and it counts what it is
+// asked. Every Resolve hands out URLs that were never there before. All methods
+// may be called in parallel, levers included; time is package time's, so that a
+// Fake lives inside testing/synctest, too.
+type Fake struct {
+	mu       sync.Mutex // guards the following
+	dirs     map[resolver.ID][]resolver.Entry
+	pageSize int
+	terms    Terms
+	revision string
+	refused  map[resolver.ID]error
+	poison   map[resolver.ID]error
+	faults   map[Method]*faults
+	batches  [][]resolver.ID
+	issued   int
+}
+
+var (
+	_ resolver.Provider   = (*Fake)(nil)
+	_ resolver.Accounter  = (*Fake)(nil)
+	_ resolver.Revisioner = (*Fake)(nil)
+)
+
+// NewFake makes a provider with nothing but an empty root directory.
+func NewFake() *Fake {
+	return &Fake{
+		dirs:    map[resolver.ID][]resolver.Entry{resolver.Root: nil},
+		refused: make(map[resolver.ID]error),
+		poison:  make(map[resolver.ID]error),
+		faults:  map[Method]*faults{List: newFaults(), Resolve: newFaults()},
+	}
+}
+
+// Add puts a file at path and makes the directories above it. The file's ID is
+// its path, a directory's ID its path with a slash at the end. Adding a path
+// again replaces the file; its version comes from the size and modTime.
+func (f *Fake) Add(path string, size int64, modTime time.Time) resolver.ID {
+	id := resolver.ID(path)
+	dir, start := resolver.Root, 0
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for end, c := range path {
+		if c == '/' {
+			child := id[:end+1]
+			f.put(dir, resolver.Entry{ID: child, Name: path[start:end], Dir: true})
+			dir, start = child, end+1
+		}
+	}
+	f.put(dir, resolver.Entry{
+		ID: id, Name: path[start:], Size: size, ModTime: modTime,
+		Version: fmt.Sprintf("%d, %s", size, modTime.UTC().Format(time.RFC3339Nano)),
+	})
+	return id
+}
+
+// put adds e to dir or replaces what has its ID there; f.mu is held.
+func (f *Fake) put(dir resolver.ID, e resolver.Entry) {
+	if _, ok := f.dirs[e.ID]; e.Dir && !ok {
+		f.dirs[e.ID] = nil
+	}
+	entries := f.dirs[dir]
+	if i := slices.IndexFunc(entries, func(o resolver.Entry) bool { return o.ID == e.ID }); i >= 0 {
+		entries[i] = e
+		return
+	}
+	f.dirs[dir] = append(entries, e)
+}
+
+// SetListing makes entries the listing of dir, as they are: that is how a
+// directory gets equal names, empty ids or files without a size. Directories
+// among them get an empty listing unless they have one.
+func (f *Fake) SetListing(dir resolver.ID, entries ...resolver.Entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dirs[dir] = slices.Clone(entries)
+	for _, e := range entries {
+		if _, ok := f.dirs[e.ID]; e.Dir && !ok {
+			f.dirs[e.ID] = nil
+		}
+	}
+}
+
+// Remove takes a file or directory out of every listing. Its id is unknown from
+// then on, but what is below a directory stays.
+func (f *Fake) Remove(id resolver.ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.dirs, id)
+	for dir, entries := range f.dirs {
+		f.dirs[dir] = slices.DeleteFunc(entries, func(e resolver.Entry) bool { return e.ID == id })
+	}
+}
+
+// List is part of [resolver.Provider].
+func (f *Fake) List(ctx context.Context, dir resolver.ID, cursor string) (resolver.Page, error) {
+	if err := f.enter(ctx, List); err != nil {
+		return resolver.Page{}, fmt.Errorf("list %q: %w", dir, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	entries, ok := f.dirs[dir]
+	if !ok {
+		return resolver.Page{}, fmt.Errorf("list %q: %w", dir, resolver.ErrNotExist)
+	}
+	start := 0
+	if cursor != "" {
+		var err error
+		if start, err = strconv.Atoi(cursor); err != nil || start < 0 || start > len(entries) {
+			return resolver.Page{}, fmt.Errorf("list %q: unknown cursor: %w", dir, resolver.ErrUnavailable)
+		}
+	}
+	if f.pageSize == 0 || start+f.pageSize >= len(entries) {
+		return resolver.Page{Entries: slices.Clone(entries[start:])}, nil
+	}
+	limit := start + f.pageSize
+	return resolver.Page{Entries: slices.Clone(entries[start:limit]), Next: strconv.Itoa(limit)}, nil
+}
+
+// Resolve is part of [resolver.Provider].
+func (f *Fake) Resolve(ctx context.Context, ids []resolver.ID) ([]resolver.Answer, error) {
+	f.mu.Lock()
+	f.batches = append(f.batches, slices.Clone(ids))
+	f.mu.Unlock()
+	if err := f.enter(ctx, Resolve); err != nil {
+		return nil, fmt.Errorf("resolve %d ids: %w", len(ids), err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	answers := make([]resolver.Answer, len(ids))
+	for i, id := range ids {
+		if err := f.poison[id]; err != nil {
+			return nil, fmt.Errorf("resolve %d ids: %w", len(ids), err)
+		}
+		answers[i] = f.answer(id)
+	}
+	return answers, nil
+}
+
+// answer makes a new link for id; f.mu is held.
+func (f *Fake) answer(id resolver.ID) resolver.Answer {
+	e, ok := f.file(id)
+	if !ok {
+		return resolver.Answer{Err: fmt.Errorf("resolve %q: %w", id, resolver.ErrNotExist)}
+	}
+	if err := f.refused[id]; err != nil {
+		return resolver.Answer{Err: fmt.Errorf("resolve %q: %w", id, err)}
+	}
+	f.issued++
+	url := fmt.Sprintf("https://fake.invalid/%x?signature=FAKESECRET-%d", string(id), f.issued)
+	link := resolver.Link{
+		URLs:   []resolver.Secret{resolver.NewSecret(url)},
+		Header: maps.Clone(f.terms.Header),
+		Uses:   f.terms.Uses,
+		Ranged: f.terms.Ranged,
+	}
+	if f.terms.Lifetime != 0 {
+		link.Expires = time.Now().Add(f.terms.Lifetime)
+	}
+	if f.terms.TellSize {
+		link.Size = max(0, e.Size)
+	}
+	return resolver.Answer{Link: link}
+}
+
+// file finds the entry of a file; f.mu is held.
+func (f *Fake) file(id resolver.ID) (resolver.Entry, bool) {
+	for _, entries := range f.dirs {
+		for _, e := range entries {
+			if e.ID == id && !e.Dir {
+				return e, true
+			}
+		}
+	}
+	return resolver.Entry{}, false
+}
+
+// Account is part of [resolver.Accounter].
+func (f *Fake) Account() string { return "fake" }
+
+// Revision is part of [resolver.Revisioner]; see [Fake.SetRevision].
+func (f *Fake) Revision() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.revision
+}

@@ -1,0 +1,130 @@
+package resolvertest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attachfs/attachfs/resolver"
+)
+
+// Limits beyond which a tree counts as endless.
+const (
+	maxPages = 10_000
+	maxDirs  = 100_000
+)
+
+// node is an entry and the names that lead to it.
+type node struct {
+	path string
+	resolver.Entry
+}
+
+// walk lists the whole tree, breadth first.
+func walk(ctx context.Context, p resolver.Provider) ([]node, error) {
+	var found []node
+	dirs := []node{{}}
+	for i := 0; i < len(dirs); i++ {
+		if i == maxDirs {
+			return nil, fmt.Errorf("more than %d directories: does the tree end?", maxDirs)
+		}
+		entries, err := listAll(ctx, p, dirs[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			n := node{path: e.Name, Entry: e}
+			if i > 0 {
+				n.path = dirs[i].path + "/" + e.Name
+			}
+			found = append(found, n)
+			if e.Dir {
+				dirs = append(dirs, n)
+			}
+		}
+	}
+	return found, nil
+}
+
+// listAll follows the pages of one directory to the last.
+func listAll(ctx context.Context, p resolver.Provider, dir resolver.ID) ([]resolver.Entry, error) {
+	var entries []resolver.Entry
+	cursors := map[string]bool{"": true}
+	for cursor := ""; ; {
+		page, err := p.List(ctx, dir, cursor)
+		if err != nil {
+			return nil, fmt.Errorf("list %q: %w", dir, err)
+		}
+		entries = append(entries, page.Entries...)
+		if page.Next == "" {
+			return entries, nil
+		}
+		cursor = page.Next
+		if cursors[cursor] || len(cursors) == maxPages {
+			return nil, fmt.Errorf("list %q: the pages do not end", dir)
+		}
+		cursors[cursor] = true
+	}
+}
+
+func files(found []node) []node {
+	var only []node
+	for _, n := range found {
+		if !n.Dir {
+			only = append(only, n)
+		}
+	}
+	return only
+}
+
+func versions(found []node) map[resolver.ID]string {
+	m := make(map[resolver.ID]string)
+	for _, n := range files(found) {
+		m[n.ID] = n.Version
+	}
+	return m
+}
+
+// linkedFiles returns the files, at most a hundred, that have a link when asked
+// one by one; there is at least one.
+func linkedFiles(t *testing.T, p resolver.Provider) []resolver.ID {
+	t.Helper()
+	found, err := walk(t.Context(), p)
+	require.NoError(t, err)
+	var ids []resolver.ID
+	for _, n := range files(found) {
+		if len(ids) == 100 {
+			break
+		}
+		answers, err := p.Resolve(t.Context(), []resolver.ID{n.ID})
+		require.NoError(t, err)
+		require.Len(t, answers, 1)
+		if answers[0].Err == nil {
+			ids = append(ids, n.ID)
+		}
+	}
+	require.NotEmpty(t, ids, "no file has a link")
+	return ids
+}
+
+// place resolves id alone and tells where its link points.
+func place(t *testing.T, p resolver.Provider, id resolver.ID) string {
+	t.Helper()
+	answers, err := p.Resolve(t.Context(), []resolver.ID{id})
+	require.NoError(t, err)
+	require.Len(t, answers, 1)
+	require.NoError(t, answers[0].Err)
+	return placeOf(answers[0].Link)
+}
+
+// placeOf is the part of the first URL that does not change with the signature.
+func placeOf(l resolver.Link) string {
+	u, err := url.Parse(l.URLs[0].Reveal())
+	if err != nil {
+		return ""
+	}
+	return u.Host + u.Path
+}

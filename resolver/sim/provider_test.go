@@ -1,0 +1,225 @@
+package sim_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/attachfs/attachfs/internal/linksim"
+	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/resolvertest"
+	"github.com/attachfs/attachfs/resolver/sim"
+)
+
+const token = "token-" + linksim.Marker
+
+// start runs an origin that wants the token, and a provider over it.
+func start(t *testing.T, opts ...linksim.Option) (*linksim.Origin, *sim.Provider) {
+	t.Helper()
+	origin, err := linksim.Start(append(opts, linksim.WithToken(token))...)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, origin.Close()) })
+	return origin, connect(t, origin.URL())
+}
+
+func connect(t *testing.T, base string) *sim.Provider {
+	t.Helper()
+	cfg := sim.Config{BaseURL: base, AccessToken: resolver.NewSecret(token)}
+	require.NoError(t, cfg.Validate())
+	p := sim.New(cfg)
+	t.Cleanup(func() { assert.NoError(t, p.Close()) })
+	return p
+}
+
+func TestProvider(t *testing.T) {
+	origin, _ := start(t, linksim.WithPageSize(2))
+	bound := linksim.Terms{
+		Lifetime: time.Hour, Uses: 2,
+		Header: http.Header{"X-Bound": {"bound-" + linksim.Marker}},
+	}
+	for _, o := range []linksim.Object{
+		{Path: "a.txt", Content: linksim.Bytes([]byte("abc")), Terms: bound},
+		{Path: "b/c.txt", Content: linksim.Bytes(nil)},
+		{Path: "b/d/hidden", Content: linksim.Bytes([]byte("x")), HideSize: true, HideVersion: true},
+		{Path: "b/d/e", Content: linksim.Bytes([]byte("xy")), SHA256: strings.Repeat("0f", 32)},
+		{Path: "b/d/forbidden", Terms: linksim.Terms{Refusal: linksim.Forbidden}},
+		{Path: "b/d/missing", Terms: linksim.Terms{Refusal: linksim.Missing}},
+		{Path: "b/d/no url", Terms: linksim.Terms{Refusal: linksim.NoURL}},
+		{Path: "b/d/unsupported", Terms: linksim.Terms{Refusal: linksim.Unsupported}},
+	} {
+		origin.Put(o)
+	}
+	cfg := sim.Config{BaseURL: origin.URL() + "/", AccessToken: resolver.NewSecret(token)}
+	resolvertest.Run(t, resolvertest.Fixture{
+		New: func(*testing.T) resolver.Provider { return sim.New(cfg) },
+		Want: map[string]resolvertest.Want{
+			"a.txt":           {Size: 3},
+			"b/c.txt":         {Size: 0},
+			"b/d/hidden":      {Size: resolver.SizeUnknown},
+			"b/d/e":           {Size: 2},
+			"b/d/forbidden":   {Err: resolver.ErrPermission},
+			"b/d/missing":     {Err: resolver.ErrNotExist},
+			"b/d/no url":      {Err: resolver.ErrUnavailable},
+			"b/d/unsupported": {Err: resolver.ErrUnsupported},
+		},
+		UnknownDir: "dir:nowhere",
+		Print:      []any{cfg, &cfg},
+		Secrets:    []string{linksim.Marker},
+	})
+}
+
+func TestProvider_Link(t *testing.T) {
+	origin, p := start(t)
+	ranged := false
+	origin.Put(linksim.Object{Path: "a", Content: linksim.Bytes([]byte("abc")), Terms: linksim.Terms{
+		Lifetime: time.Hour, Uses: 2, Ranged: &ranged, TellSize: true,
+		Header: http.Header{"X-Bound": {"yes"}},
+	}})
+	answers, err := p.Resolve(t.Context(), []resolver.ID{"a"})
+	require.NoError(t, err)
+	require.NoError(t, answers[0].Err)
+	link := answers[0].Link
+	assert.Equal(t, 2, link.Uses)
+	assert.Equal(t, resolver.RangedNo, link.Ranged)
+	assert.Equal(t, int64(3), link.Size)
+	assert.Equal(t, "yes", link.Header["X-Bound"].Reveal())
+	assert.WithinDuration(t, time.Now().Add(time.Hour), link.Expires, time.Minute)
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link.URLs[0].Reveal(), nil)
+	require.NoError(t, err)
+	req.Header.Set("X-Bound", link.Header["X-Bound"].Reveal())
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "abc", string(body))
+}
+
+func TestProvider_Batches(t *testing.T) {
+	origin, p := start(t)
+	var ids []resolver.ID
+	for i := range 250 {
+		path := fmt.Sprintf("f%d", i)
+		origin.Put(linksim.Object{Path: path})
+		ids = append(ids, resolver.ID(path), resolver.ID(path))
+	}
+	answers, err := p.Resolve(t.Context(), ids)
+	require.NoError(t, err)
+	require.Len(t, answers, len(ids))
+	for i, id := range ids {
+		require.NoError(t, answers[i].Err)
+		assert.True(t, strings.Contains(answers[i].Link.URLs[0].Reveal(), "/"+string(id)+"?"), "answer %d is not for %s", i, id)
+	}
+	assert.Equal(t, 3, int(origin.Counts().LinkCalls))
+	assert.Equal(t, 250, int(origin.Counts().LinksIssued))
+}
+
+func TestProvider_WrongToken(t *testing.T) {
+	origin, _ := start(t)
+	p := sim.New(sim.Config{BaseURL: origin.URL()})
+	defer p.Close()
+	_, err := p.List(t.Context(), resolver.Root, "")
+	require.ErrorIs(t, err, resolver.ErrPermission)
+}
+
+// answering is a provider over a server that always answers the same.
+func answering(t *testing.T, h http.HandlerFunc) *sim.Provider {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return connect(t, server.URL)
+}
+
+func TestProvider_Errors(t *testing.T) {
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, linksim.Marker, code) }
+	}
+	body := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+	}
+	for _, c := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   error
+	}{
+		{"400", status(400), resolver.ErrUnavailable},
+		{"401", status(401), resolver.ErrPermission},
+		{"403", status(403), resolver.ErrPermission},
+		{"404", status(404), resolver.ErrNotExist},
+		{"429", status(429), resolver.ErrThrottled},
+		{"500", status(500), resolver.ErrUnavailable},
+		{"503", status(503), resolver.ErrUnavailable},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/elsewhere" {
+				_, _ = io.WriteString(w, "{}")
+				return
+			}
+			http.Redirect(w, r, "/elsewhere?"+linksim.Marker, http.StatusFound)
+		}, resolver.ErrUnavailable},
+		{"no JSON", body("<html>" + linksim.Marker), resolver.ErrUnavailable},
+		{"wrong JSON", body(`{"entries": [{"mtime": "` + linksim.Marker + `"}], "links": "` + linksim.Marker + `"}`), resolver.ErrUnavailable},
+		{"too long", body("{}" + strings.Repeat(" ", 8<<20)), resolver.ErrUnavailable},
+		{"cut", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, linksim.Marker)
+		}, resolver.ErrUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := answering(t, c.answer)
+			_, listed := p.List(t.Context(), "dir:x", "cursor-"+linksim.Marker)
+			_, resolved := p.Resolve(t.Context(), []resolver.ID{"x"})
+			for _, err := range []error{listed, resolved} {
+				require.ErrorIs(t, err, c.want)
+				assert.NotContains(t, err.Error(), linksim.Marker)
+			}
+		})
+	}
+}
+
+func TestProvider_Unreachable(t *testing.T) {
+	origin, p := start(t)
+	require.NoError(t, origin.Close())
+	_, err := p.List(t.Context(), "dir:x", "cursor-"+linksim.Marker)
+	require.ErrorIs(t, err, resolver.ErrUnavailable)
+	assert.NotContains(t, err.Error(), linksim.Marker)
+}
+
+func TestProvider_BadLinks(t *testing.T) {
+	for _, address := range []string{"", "/relative", "ftp://h/a", "http:///a", "https://user@h/a", "https://h/%zz"} {
+		p := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"links": [{"id": "other", "url": "https://h/other"}, {"id": "x", "url": %q}]}`, address)
+		})
+		answers, err := p.Resolve(t.Context(), []resolver.ID{"x", "other", "y"})
+		require.NoError(t, err)
+		assert.ErrorIs(t, answers[0].Err, resolver.ErrUnavailable, address)
+		assert.NoError(t, answers[1].Err)
+		assert.ErrorIs(t, answers[2].Err, resolver.ErrNotExist)
+	}
+}
+
+func TestConfig_Validate(t *testing.T) {
+	for base, says := range map[string]string{
+		"":                     "base_url: is missing",
+		"127.0.0.1:80":         "absolute http or https",
+		"ftp://h":              "absolute http or https",
+		"http://":              "absolute http or https",
+		"http://user:pw@h":     "must not hold",
+		"http://h/?token=x":    "must not hold",
+		"https://h/simulator/": "",
+	} {
+		err := sim.Config{BaseURL: base}.Validate()
+		if says == "" {
+			assert.NoError(t, err, base)
+			continue
+		}
+		assert.ErrorContains(t, err, says, base)
+	}
+}
