@@ -1,0 +1,215 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// retryAfter is how long nothing is written after a write that failed: long
+// enough for a full disk not to be hammered, short enough to be back soon.
+const retryAfter = 5 * time.Second
+
+var errLowSpace = errors.New("less than min_free is free")
+
+// write writes what is put, until the queue is closed and empty or has had its time.
+func (d *Disk) write() {
+	for d.queue.wait() {
+		switch err := d.writeNext(); {
+		case errors.Is(err, errLowSpace), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+			d.trim(d.Bytes() / 10 * 9)
+		case d.Bytes() > d.Limit:
+			d.trim(d.target())
+		}
+	}
+}
+
+// writeNext writes the first page of the queue. After an error the queue is
+// empty and takes nothing for a while.
+func (d *Disk) writeNext() error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	k, p := d.queue.first()
+	if p == nil {
+		return nil
+	}
+	err := d.room.take(int64(p.len))
+	if err == nil {
+		err = d.writePage(k, p.Bytes())
+	}
+	if err != nil {
+		d.fail(fmt.Errorf("write page: %w", err))
+		return err
+	}
+	d.failing = false
+	d.queue.removeFirst()
+	return nil
+}
+
+// fail stops the writing for a while.
+func (d *Disk) fail(err error) {
+	if !d.failing {
+		d.failing = true
+		d.Log.Warn("cache: disk tier pauses", "error", err)
+	}
+	d.room.forget()
+	d.queue.clear(retryAfter)
+}
+
+func (d *Disk) writePage(k pageKey, b []byte) error {
+	f := d.acquire(k.object)
+	if f == nil {
+		created, err := d.create(k.object)
+		if err != nil {
+			return err
+		}
+		f = created
+	}
+	defer f.release()
+	if _, err := d.writeAt(f.file, b, k.page*PageSize); err != nil {
+		return err
+	}
+	sum := checksum(b)
+	if o := k.object; o.Size >= 0 {
+		if _, err := d.writeAt(f.file, appendEntry(nil, o, k.page, sum), entryOffset(o, k.page)); err != nil {
+			return err
+		}
+	}
+	f.remember(k.page, len(b), sum)
+	return d.account(f)
+}
+
+// account notes what the file takes now. One that has lost its name, because
+// somebody emptied the directory, is forgotten.
+func (d *Disk) account(f *objectFile) error {
+	stat, err := f.file.Stat()
+	if err != nil {
+		return err
+	}
+	name := f.object.fileName()
+	blocks, links := usage(stat)
+	if links == 0 {
+		d.files.forget(name)
+		d.ledger.remove(name)
+		return nil
+	}
+	d.ledger.note(name, blocks, time.Now())
+	return nil
+}
+
+// create makes the file of o, without a page, and returns it for the caller to
+// release. A file with an index gets its name when it is whole.
+func (d *Disk) create(o Object) (*objectFile, error) {
+	f := &objectFile{object: o, path: d.path(o.fileName())}
+	f.refs.Add(1)
+	f.opened.Do(func() {}) // it is open as soon as it is seen
+	f.touched.Store(time.Now().UnixNano())
+	made := f.path
+	if o.Size >= 0 {
+		f.sums, f.end = make([]uint32, o.Pages()), o.Size
+		made = d.path(fileName{o.ID, true}) + ".new"
+	}
+	file, err := createFile(made)
+	if err != nil {
+		return nil, err
+	}
+	if o.Size >= 0 {
+		err = d.finish(file, o, appendHeader(nil, o), f.path)
+	}
+	if err != nil {
+		_ = file.Close()
+		_ = os.Remove(made) // the next start clears the spool
+		return nil, err
+	}
+	f.file = file
+	d.files.replace(o.fileName(), f)
+	return f, nil
+}
+
+// createFile makes an empty file, and its directory if that has vanished.
+func createFile(path string) (*os.File, error) {
+	const flags = os.O_RDWR | os.O_CREATE | os.O_TRUNC
+	f, err := os.OpenFile(path, flags, 0o600)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, flags, 0o600)
+}
+
+// publish gives a spooled file the index and the name of o, and returns what it
+// takes on disk.
+func (d *Disk) publish(f *objectFile, o Object) (int64, error) {
+	if err := d.finish(f.file, o, f.index(o), d.path(o.fileName())); err != nil {
+		return 0, err
+	}
+	stat, err := f.file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	blocks, _ := usage(stat)
+	return blocks, nil
+}
+
+// finish gives a file under a temporary name the length of o's, an index (or
+// its beginning, the rest being zeros) and its name.
+func (d *Disk) finish(file *os.File, o Object, index []byte, path string) error {
+	if err := file.Truncate(o.Size); err != nil {
+		return err
+	}
+	if err := file.Truncate(fileLen(o)); err != nil {
+		return err
+	}
+	if _, err := d.writeAt(file, index, indexOffset(o)); err != nil {
+		return err
+	}
+	err := os.Rename(file.Name(), path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// room keeps a part of a file system free. It asks the system once a second or
+// each 16 MiB, whichever comes first. Disk.writing guards it.
+type room struct {
+	place *os.File // any on the file system; it outlives the directory
+	keep  int64
+	left  int64 // may be written before asking again
+	asked time.Time
+}
+
+const roomStep = 16 << 20
+
+// take is called before n bytes are written.
+func (r *room) take(n int64) error {
+	if r.keep <= 0 {
+		return nil
+	}
+	if r.left < n || time.Since(r.asked) > time.Second {
+		var stat unix.Statfs_t
+		if err := unix.Fstatfs(int(r.place.Fd()), &stat); err != nil {
+			return fmt.Errorf("ask for free space: %w", err)
+		}
+		r.left = min(roomStep, int64(stat.Bavail)*stat.Bsize-r.keep)
+		r.asked = time.Now()
+	}
+	if r.left < n {
+		return errLowSpace
+	}
+	r.left -= n
+	return nil
+}
+
+// forget makes the next take ask again.
+func (r *room) forget() { r.left = 0 }

@@ -1,0 +1,41 @@
+package cache
+
+import (
+	"os"
+	"time"
+)
+
+// RetryAfter and Patience are what tests wait for.
+const (
+	RetryAfter = retryAfter
+	Patience   = patience
+)
+
+// WriteWith makes the disk write with f from now on.
+func (d *Disk) WriteWith(f func(f *os.File, b []byte, off int64) (int, error)) {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	d.writeAt = f
+}
+
+// Settle returns when nothing waits to be written and the directory was scanned.
+func (d *Disk) Settle() {
+	d.queue.close(time.Minute)
+	d.done.Wait()
+}
+
+// Path is where the file of o is.
+func (d *Disk) Path(o Object) string { return d.path(o.fileName()) }
+
+// OpenFiles is the number of files that are remembered.
+func (d *Disk) OpenFiles() int {
+	d.files.mu.Lock()
+	defer d.files.mu.Unlock()
+	return d.files.files.Len()
+}
+
+// FileLayout returns where the index of o begins in its file and where the
+// entry of a page does.
+func FileLayout(o Object, page int64) (index, entry int64) {
+	return indexOffset(o), entryOffset(o, page)
+}
