@@ -67,8 +67,8 @@ func (p *Provider) roundTrip(ctx context.Context, method, path string, in any) (
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if !p.token.IsZero() {
-		req.Header.Set("Authorization", "Bearer "+p.token.Reveal())
+	if token := *p.token.Load(); !token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+token.Reveal())
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/attachfs/attachfs/resolver"
 )
@@ -17,7 +18,7 @@ const batch = 100
 // Provider speaks the simulator's API. Its methods may be called in parallel.
 type Provider struct {
 	base   string
-	token  resolver.Secret
+	token  atomic.Pointer[resolver.Secret] // replaced by Renew
 	client *http.Client
 }
 
@@ -28,10 +29,17 @@ var (
 
 // New makes a provider from a valid cfg. Close it in the end.
 func New(cfg Config) *Provider {
-	return &Provider{
-		base:   strings.TrimRight(cfg.BaseURL, "/"),
-		token:  cfg.AccessToken,
-		client: newClient(),
+	p := &Provider{base: strings.TrimRight(cfg.BaseURL, "/"), client: newClient()}
+	p.token.Store(&cfg.AccessToken)
+	return p
+}
+
+// Renew takes the token from options, a *Config, and nothing else of it: a
+// provider stays with its account. Calls under way end with the old token.
+func (p *Provider) Renew(options any) {
+	if cfg, ok := options.(*Config); ok {
+		token := cfg.AccessToken
+		p.token.Store(&token)
 	}
 }
 

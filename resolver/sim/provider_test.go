@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,6 +129,23 @@ func TestProvider_WrongToken(t *testing.T) {
 	defer p.Close()
 	_, err := p.List(t.Context(), resolver.Root, "")
 	require.ErrorIs(t, err, resolver.ErrPermission)
+}
+
+func TestProvider_Renew(t *testing.T) {
+	origin, p := start(t)
+	origin.SetToken("new-" + token)
+	var calls sync.WaitGroup
+	for range 8 { // with -race: beside calls under way
+		calls.Go(func() { _, _ = p.List(t.Context(), resolver.Root, "") })
+	}
+	p.Renew(&sim.Config{BaseURL: "http://127.0.0.1:1", AccessToken: resolver.NewSecret("new-" + token)})
+	calls.Wait()
+	_, err := p.List(t.Context(), resolver.Root, "")
+	require.NoError(t, err)
+	assert.Equal(t, origin.URL(), p.Account(), "the address stays")
+	p.Renew("not the options of this provider")
+	_, err = p.List(t.Context(), resolver.Root, "")
+	require.NoError(t, err)
 }
 
 // answering is a provider over a server that always answers the same.

@@ -1,0 +1,40 @@
+package broker_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attachfs/attachfs/resolver/broker"
+	"github.com/attachfs/attachfs/resolver/resolvertest"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+// BenchmarkAcquire_Remembered asks what each GET pays for its lease.
+func BenchmarkAcquire_Remembered(b *testing.B) {
+	f := resolvertest.NewFake()
+	f.Add(string(file), 1, time.Unix(1, 0))
+	f.SetTerms(resolvertest.Terms{Lifetime: time.Hour})
+	lender := broker.New(f, broker.DefaultConfig(), discard)
+	defer lender.Close()
+	_, err := lender.Acquire(b.Context(), file)
+	require.NoError(b, err)
+	ctx := b.Context()
+	b.Run("alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _ = lender.Acquire(ctx, file)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				_, _ = lender.Acquire(ctx, file)
+			}
+		})
+	})
+}
