@@ -1,0 +1,176 @@
+package fs
+
+import (
+	"context"
+	"sort"
+	"sync/atomic"
+	"syscall"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/attachfs/attachfs/resolver"
+)
+
+// rootNode is the mount point: a directory of the providers.
+type rootNode struct {
+	fusefs.Inode
+	readOnly
+	mount *Mount
+}
+
+var _ = (fusefs.NodeOnAdder)((*rootNode)(nil))
+
+func (n *rootNode) OnAdd(ctx context.Context) {
+	for _, p := range n.mount.providers {
+		dir := &resolver.Node{Dir: true}
+		attr := fusefs.StableAttr{Mode: syscall.S_IFDIR, Ino: inode(p.Name, "directory", dir)}
+		n.AddChild(p.Name, n.NewPersistentInode(ctx, &dirNode{mount: n.mount, provider: p, dir: dir}, attr), false)
+	}
+}
+
+var _ = (fusefs.NodeGetattrer)((*rootNode)(nil))
+
+func (n *rootNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	n.mount.dirAttr(&out.Attr, n.mount.began)
+	return 0
+}
+
+var _ = (fusefs.NodeStatfser)((*rootNode)(nil))
+
+func (n *rootNode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	statfs(out)
+	return 0
+}
+
+// statfs answers from memory: there is no free space, and nobody knows how much
+// is used.
+func statfs(out *fuse.StatfsOut) {
+	out.Bsize, out.Frsize, out.NameLen = blockSize, blockSize, 255
+}
+
+// dirNode is a directory of a provider.
+type dirNode struct {
+	fusefs.Inode
+	readOnly
+	mount    *Mount
+	provider *Provider
+	dir      *resolver.Node
+	serial   atomic.Uint64 // of the listing that the kernel keeps
+}
+
+var _ = (fusefs.NodeStatfser)((*dirNode)(nil))
+
+func (n *dirNode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	statfs(out)
+	return 0
+}
+
+var _ = (fusefs.NodeGetattrer)((*dirNode)(nil))
+
+func (n *dirNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	n.mount.dirAttr(&out.Attr, n.dir.ModTime)
+	return 0
+}
+
+var _ = (fusefs.NodeLookuper)((*dirNode)(nil))
+
+func (n *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	ctx, done := n.mount.request(ctx)
+	defer done()
+	node, err := n.provider.Tree.Lookup(ctx, n.dir.ID, name)
+	if err != nil {
+		return nil, n.mount.fail("lookup", n.provider.Name, name, err, toErrno(err))
+	}
+	return n.child(ctx, &node, out), 0
+}
+
+// child returns the inode of a node whose size is known, with its attributes.
+func (n *dirNode) child(ctx context.Context, node *resolver.Node, out *fuse.EntryOut) *fusefs.Inode {
+	if node.Dir {
+		n.mount.dirAttr(&out.Attr, node.ModTime)
+		return n.NewInode(ctx, &dirNode{mount: n.mount, provider: n.provider, dir: node}, n.stable(node))
+	}
+	n.mount.fileAttr(&out.Attr, &node.File)
+	return n.NewInode(ctx, &fileNode{mount: n.mount, provider: n.provider, file: &node.File}, n.stable(node))
+}
+
+func (n *dirNode) stable(node *resolver.Node) fusefs.StableAttr {
+	if node.Dir {
+		return fusefs.StableAttr{Mode: syscall.S_IFDIR, Ino: inode(n.provider.Name, "directory", node)}
+	}
+	return fusefs.StableAttr{Mode: syscall.S_IFREG, Ino: inode(n.provider.Name, "file", node)}
+}
+
+var _ = (fusefs.NodeOpendirHandler)((*dirNode)(nil))
+
+// OpendirHandle lists the directory. The kernel keeps the listing that it has,
+// if it is still the same.
+func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
+	ctx, done := n.mount.request(ctx)
+	defer done()
+	listing, err := n.provider.Tree.Readdir(ctx, n.dir.ID)
+	if err != nil {
+		return nil, 0, n.mount.fail("readdir", n.provider.Name, n.dir.Name, err, toErrno(err))
+	}
+	flags := uint32(fuse.FOPEN_CACHE_DIR)
+	if n.serial.Swap(listing.Serial) == listing.Serial {
+		flags |= fuse.FOPEN_KEEP_CACHE
+	}
+	return &dirHandle{node: n, listing: listing}, flags, 0
+}
+
+// dirHandle is one walk through a listing, which stays the same meanwhile.
+// go-fuse calls its methods one at a time.
+type dirHandle struct {
+	node    *dirNode
+	listing resolver.Listing
+	pos     int // of the next entry, after "." and ".."
+	entry   fuse.DirEntry
+}
+
+var _ = (fusefs.FileReaddirenter)((*dirHandle)(nil))
+
+// Readdirent returns the next entry. An offset is one more than the number of
+// entries before it, "." and ".." included, so that none is 0.
+func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) {
+	switch i := h.pos - 2; {
+	case h.pos < 2:
+		h.entry = fuse.DirEntry{Name: []string{".", ".."}[h.pos], Mode: syscall.S_IFDIR}
+	case i < len(h.listing.Nodes):
+		node := &h.listing.Nodes[i]
+		attr := h.node.stable(node)
+		h.entry = fuse.DirEntry{Name: node.Name, Mode: attr.Mode, Ino: attr.Ino}
+	default:
+		return nil, 0
+	}
+	h.pos++
+	h.entry.Off = uint64(h.pos)
+	return &h.entry, 0
+}
+
+var _ = (fusefs.FileSeekdirer)((*dirHandle)(nil))
+
+func (h *dirHandle) Seekdir(_ context.Context, off uint64) syscall.Errno {
+	if off > uint64(len(h.listing.Nodes)+2) {
+		return syscall.EINVAL
+	}
+	h.pos = int(off)
+	return 0
+}
+
+var _ = (fusefs.FileLookuper)((*dirHandle)(nil))
+
+// Lookup gives the kernel the attributes of an entry along with the listing, if
+// they are known: a plain listing must not cost a link.
+func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	nodes := h.listing.Nodes
+	i := sort.Search(len(nodes), func(i int) bool { return nodes[i].Name >= name })
+	if i == len(nodes) || nodes[i].Name != name {
+		return nil, syscall.ENOENT
+	}
+	if !nodes[i].Dir && nodes[i].Size == resolver.SizeUnknown {
+		return nil, syscall.EAGAIN
+	}
+	return h.node.child(ctx, &nodes[i], out), 0
+}

@@ -1,0 +1,51 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/attachfs/attachfs/resolver"
+)
+
+// errDying ends a request whose caller has a fatal signal pending.
+var errDying = errors.New("caller is dying")
+
+// errnos is the one table from kinds of error to what programs see; the first
+// match counts. docs/semantics.md shows it to users.
+var errnos = []struct {
+	kind  error
+	errno syscall.Errno
+}{
+	{errDying, syscall.EINTR},
+	{context.DeadlineExceeded, syscall.ETIMEDOUT},
+	{resolver.ErrNotExist, syscall.ENOENT},
+	{resolver.ErrPermission, syscall.EACCES},
+	{resolver.ErrUnsupported, syscall.EOPNOTSUPP},
+	{resolver.ErrThrottled, syscall.EAGAIN},
+	{resolver.ErrQuota, syscall.EDQUOT},
+	{resolver.ErrChanged, syscall.ESTALE},
+	{resolver.ErrUnavailable, syscall.EIO},
+}
+
+// toErrno maps an error to errno; one of no kind is EIO.
+func toErrno(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	for _, e := range errnos {
+		if errors.Is(err, e.kind) {
+			return e.errno
+		}
+	}
+	return syscall.EIO
+}
+
+// openErrno maps an error of an open handle, where a file that is gone is not a
+// missing name.
+func openErrno(err error) syscall.Errno {
+	if errors.Is(err, resolver.ErrNotExist) {
+		return syscall.ESTALE
+	}
+	return toErrno(err)
+}

@@ -1,0 +1,70 @@
+package fs
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// lookAgain is how often a caller who was interrupted is looked at, because no
+// second interrupt comes (FUSE.md trap 4).
+const lookAgain = 100 * time.Millisecond
+
+// request returns a context for the work of one kernel request: it ends at the
+// deadline, or when the caller is dying. Harmless signals are waited through.
+// The caller of request calls done.
+func (m *Mount) request(ctx context.Context) (work context.Context, done func()) {
+	work, expire := context.WithTimeout(context.WithoutCancel(ctx), m.cfg.Deadline)
+	work, cancel := context.WithCancelCause(work)
+	caller, ok := fuse.FromContext(ctx)
+	if !ok {
+		return work, func() { cancel(nil); expire() }
+	}
+	stop := context.AfterFunc(ctx, func() {
+		for work.Err() == nil {
+			if dying(caller.Pid) {
+				cancel(errDying)
+				return
+			}
+			select {
+			case <-time.After(lookAgain):
+			case <-work.Done():
+			}
+		}
+	})
+	return work, func() { stop(); cancel(nil); expire() }
+}
+
+// dying reports whether thread tid has a fatal signal pending: the kernel turns
+// every signal that will kill it into SIGKILL. A thread that is gone is dead;
+// callers of other pid namespaces have no number here, and wait.
+func dying(tid uint32) bool {
+	if tid == 0 {
+		return false
+	}
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(int(tid)) + "/status")
+	if err != nil {
+		return os.IsNotExist(err)
+	}
+	return killPending(string(status))
+}
+
+// killPending looks for SIGKILL among the pending signals in the text of a
+// status file of /proc.
+func killPending(status string) bool {
+	for line := range strings.Lines(status) {
+		name, mask, ok := strings.Cut(line, ":")
+		if !ok || (name != "SigPnd" && name != "ShdPnd") {
+			continue
+		}
+		bits, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+		if err == nil && bits&(1<<8) != 0 { // signal 9
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,309 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/attachfs/attachfs/cache"
+	"github.com/attachfs/attachfs/resolver"
+)
+
+// identityPage stands for the identity among the pages that readers wait for:
+// it arrives with the first good reply.
+const identityPage = -1
+
+// maxLooks bounds how often a reader looks again for a page that came and went:
+// a transfer is replaced once or twice, more often is a file that the cache
+// cannot hold.
+const maxLooks = 8
+
+// file is one version of one file, while somebody holds it or bytes of it are
+// on their way.
+type file struct {
+	src    *Source
+	key    fileKey
+	entry  resolver.File
+	digest *digest // nil if no digest was promised
+
+	mu        sync.Mutex // guards the following
+	holders   int
+	size      int64        // unknown until pinned, if the listing did not tell
+	pinned    *sight       // what the first good reply showed; nil before
+	object    cache.Object // what the pages are remembered as; set with pinned
+	oneGet    bool         // links are counted or ranges ignored: see plan.go
+	spool     *transfer    // the one GET that goes on to the end
+	transfers map[*transfer]struct{}
+	waiting   map[int64]*arrival
+	moved     chan struct{} // closed when somebody waits for more, or leaves; nil if nobody looks
+	failed    error         // how the last failed transfer ended
+	err       error         // no byte of this version can be had any more
+}
+
+// arrival is a page that readers wait for.
+type arrival struct {
+	done chan struct{} // closed when page or err is set, or to look again
+	n    int           // readers who wait
+	page *cache.Page   // holds a reference for each of them
+	err  error
+}
+
+func newFile(src *Source, key fileKey, entry resolver.File) *file {
+	f := &file{
+		src: src, key: key, entry: entry, size: entry.Size,
+		digest:    newDigest(entry),
+		transfers: make(map[*transfer]struct{}),
+		waiting:   make(map[int64]*arrival),
+	}
+	if entry.Size == 0 { // there is nothing to be seen of it
+		f.pinned = &sight{}
+		f.object = f.objectOf(f.pinned.Identity)
+	}
+	if l := entry.Learnt; l != nil && (entry.Size == unknown || entry.Size == l.Size) {
+		f.pinned, f.size = &sight{Identity: *l}, l.Size
+		f.object = f.objectOf(*l)
+	}
+	return f
+}
+
+// objectOf names the bytes of one identity in the cache.
+func (f *file) objectOf(id resolver.Identity) cache.Object {
+	return cache.NewObject(id.Size, f.src.Name, f.src.Account, string(f.entry.ID), f.entry.Version,
+		id.ETag, id.LastModified, strconv.FormatInt(id.Size, 10))
+}
+
+// identity returns what was pinned; only to be called when that is known.
+func (f *file) identity() resolver.Identity {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pinned.Identity
+}
+
+// shows reports whether a strong tag is the one that was pinned.
+func (f *file) shows(etag string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pinned != nil && etag != "" && etag == f.pinned.ETag
+}
+
+// release gives up a hold. With the last one, transfers that fetch ahead end,
+// unless they are nearly done.
+func (f *file) release() {
+	f.mu.Lock()
+	f.holders--
+	if f.holders == 0 {
+		for t := range f.transfers {
+			if !t.spool && t.limit-t.pos > cache.BlockSize {
+				t.cancel(errAbandoned)
+			}
+		}
+		f.moveLocked()
+	}
+	f.mu.Unlock()
+	f.src.forget(f)
+}
+
+// await returns when the identity, and with it the size, is known.
+func (f *file) await(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		if f.pinned != nil {
+			f.mu.Unlock()
+			return nil
+		}
+		a, err := f.expectLocked(identityPage, byteRange{0, sizing})
+		f.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if _, err := f.wait(ctx, identityPage, a); err != nil {
+			return err
+		}
+	}
+}
+
+// page returns a page with a reference for the caller, from the cache or from a
+// transfer that brings it; one for need is started if none does. waited tells
+// that the page was not there yet.
+func (f *file) page(ctx context.Context, p int64, need byteRange) (page *cache.Page, waited bool, err error) {
+	for look := 0; ; look++ {
+		if look > maxLooks {
+			return nil, true, fmt.Errorf("page %d does not stay in the cache: %w", p, resolver.ErrUnavailable)
+		}
+		if page := f.cached(p); page != nil {
+			return page, waited, nil
+		}
+		f.mu.Lock()
+		if !waited && f.hasLocked(p) { // it came since we looked
+			f.mu.Unlock()
+			waited = true
+			continue
+		}
+		a, err := f.expectLocked(p, need)
+		f.mu.Unlock()
+		if err != nil {
+			return nil, true, err
+		}
+		waited = true
+		if page, err := f.wait(ctx, p, a); page != nil || err != nil {
+			return page, true, err
+		}
+	}
+}
+
+func (f *file) cached(p int64) *cache.Page {
+	f.mu.Lock()
+	known, object := f.pinned != nil, f.object
+	f.mu.Unlock()
+	if !known {
+		return nil
+	}
+	return f.src.cache.Get(object, p)
+}
+
+func (f *file) hasLocked(p int64) bool {
+	return f.pinned != nil && f.src.cache.Has(f.object, p)
+}
+
+// expectLocked joins those who wait for page p, and makes sure that a transfer
+// brings it.
+func (f *file) expectLocked(p int64, need byteRange) (*arrival, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	if !f.comingLocked(p) {
+		if err := f.startLocked(need); err != nil {
+			return nil, err
+		}
+	}
+	a := f.waiting[p]
+	if a == nil {
+		a = &arrival{done: make(chan struct{})}
+		f.waiting[p] = a
+	}
+	a.n++
+	for t := range f.transfers {
+		if off := p * cache.PageSize; t.coversLocked(off) {
+			t.reached = max(t.reached, off)
+		}
+	}
+	f.moveLocked()
+	return a, nil
+}
+
+// wait waits for an arrival. Neither a page nor an error means: look again.
+func (f *file) wait(ctx context.Context, p int64, a *arrival) (*cache.Page, error) {
+	select {
+	case <-a.done:
+		return a.page, a.err
+	case <-ctx.Done():
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a.n--
+	if a.page != nil {
+		a.page.Release()
+	}
+	if a.n == 0 && f.waiting[p] == a {
+		delete(f.waiting, p)
+	}
+	return nil, context.Cause(ctx)
+}
+
+// comingLocked reports whether a transfer under way brings page p.
+func (f *file) comingLocked(p int64) bool {
+	for t := range f.transfers {
+		if p == identityPage || t.coversLocked(p*cache.PageSize) {
+			return true
+		}
+	}
+	return false
+}
+
+// arriveLocked ends the wait for page p, with a page or an error, or with
+// neither to look again.
+func (f *file) arriveLocked(p int64, page *cache.Page, err error) {
+	a := f.waiting[p]
+	if a == nil {
+		return
+	}
+	delete(f.waiting, p)
+	if page != nil {
+		for range a.n {
+			page.Retain()
+		}
+	}
+	a.page, a.err = page, err
+	close(a.done)
+}
+
+// pin checks what a reply showed against what the first one did; the first one
+// it remembers.
+func (f *file) pin(seen sight) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pinned != nil {
+		err := compare(*f.pinned, seen, f.entry.SizeLearnt || f.entry.Size == unknown)
+		if err == nil || isFailure(err) {
+			return err
+		}
+		f.src.Ledger.Change(f.entry.ID, f.entry.Version, seen.Identity)
+		f.endVersionLocked(err)
+		return err
+	}
+	if f.size != unknown && seen.Size != f.size {
+		return wrong("total of %d where the file has %d", seen.Size, f.size)
+	}
+	f.pinned, f.size = &seen, seen.Size
+	f.object = f.objectOf(seen.Identity)
+	f.src.Ledger.Learn(f.entry.ID, f.entry.Version, seen.Identity)
+	f.arriveLocked(identityPage, nil, nil)
+	return nil
+}
+
+// endVersionLocked ends everything that waits for bytes of this version.
+func (f *file) endVersionLocked(err error) {
+	f.err = err
+	for t := range f.transfers {
+		t.cancel(err)
+	}
+	for p := range f.waiting {
+		f.arriveLocked(p, nil, err)
+	}
+}
+
+// verify adds a page to the digest, if one was promised. A version whose bytes
+// turn out to be others ends and is forgotten, so that the next open begins
+// anew.
+func (f *file) verify(object cache.Object, p int64, page *cache.Page) error {
+	err := f.digest.add(f.src.cache, object, p, page)
+	if err != nil {
+		f.src.cache.Drop(object)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.endVersionLocked(err)
+	}
+	return err
+}
+
+// moveLocked wakes transfers that keep close to their readers.
+func (f *file) moveLocked() {
+	if f.moved != nil {
+		close(f.moved)
+		f.moved = nil
+	}
+}
+
+func (f *file) cachedPercentLocked() int {
+	if f.pinned == nil || f.size == 0 {
+		return 0
+	}
+	pages, have := f.object.Pages(), int64(0)
+	for p := range pages {
+		if f.src.cache.Has(f.object, p) {
+			have++
+		}
+	}
+	return int(100 * have / pages)
+}

@@ -1,0 +1,122 @@
+package stream
+
+import (
+	"context"
+	"sync"
+
+	"github.com/attachfs/attachfs/cache"
+)
+
+// Handle is one open of a file. Its methods may be called in parallel; the
+// kernel's read-ahead does so.
+type Handle struct {
+	file *file
+	size int64
+
+	mu     sync.Mutex // guards the following
+	closed bool
+	ahead  readAhead
+}
+
+// Close gives the handle up. It may be called twice.
+func (h *Handle) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	h.closed = true
+	if h.ahead.sequential() {
+		h.file.src.countReader(-1)
+	}
+	h.file.release()
+}
+
+// ReadAt returns a view of the bytes [off, off+n), cut at the end of the file;
+// it is whole, or there is an error. The caller calls Done on the view.
+func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
+	limit := min(off+int64(n), h.size)
+	if off < 0 || off >= limit {
+		return &View{}, nil
+	}
+	h.fetch(byteRange{off, limit})
+	v := &View{off: int(off % cache.PageSize), n: int(limit - off)}
+	starved := false
+	for p := off / cache.PageSize; p*cache.PageSize < limit; p++ {
+		page, waited, err := h.file.page(ctx, p, byteRange{p * cache.PageSize, pageUp(limit)})
+		if err != nil {
+			v.Done()
+			return nil, err
+		}
+		starved = starved || waited
+		v.pages = append(v.pages, page)
+	}
+	if starved {
+		h.starved(off)
+	}
+	return v, nil
+}
+
+// fetch starts what brings the range, and what is ahead of it.
+func (h *Handle) fetch(r byteRange) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	was := h.ahead.sequential()
+	run := h.ahead.note(r)
+	switch now := h.ahead.sequential(); {
+	case now && !was:
+		h.file.src.countReader(1)
+	case was && !now:
+		h.file.src.countReader(-1)
+	}
+	run.window = min(run.window, h.file.src.window())
+	if want, chunk := run.plan(r, h.size); want.start < want.limit {
+		run.fetched = h.file.fetch(want, r.limit, chunk)
+	}
+}
+
+// starved lets the window of the reader at off grow, because he had to wait.
+// What is ahead of him is looked at again by the next read: it may have been on
+// its way and not have come.
+func (h *Handle) starved(off int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if run := h.ahead.grow(off, h.file.src.window()); run != nil {
+		run.fetched = min(run.fetched, run.next)
+	}
+}
+
+// View is some bytes of a file, as slices of the cache's pages.
+type View struct {
+	pages []*cache.Page
+	off   int // of the first byte in the first page
+	n     int
+}
+
+// Size is the number of bytes.
+func (v *View) Size() int { return v.n }
+
+// Slices returns the bytes in order. They are valid until Done, and must not be
+// written to.
+func (v *View) Slices() [][]byte {
+	slices := make([][]byte, 0, len(v.pages))
+	off, left := v.off, v.n
+	for _, page := range v.pages {
+		b := page.Bytes()[off:]
+		b = b[:min(left, len(b))]
+		slices = append(slices, b)
+		off, left = 0, left-len(b)
+	}
+	return slices
+}
+
+// Done gives the pages back to the cache. It may be called twice.
+func (v *View) Done() {
+	for _, page := range v.pages {
+		page.Release()
+	}
+	v.pages = nil
+}

@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"errors"
+
+	"github.com/attachfs/attachfs/cache"
+)
+
+// What a transfer asks for. In this order:
+//
+//   - Links that are counted, or whose origin ignores ranges: one GET from the
+//     first byte that is missing to the end, whatever part was asked for. The
+//     next use of a counted link is kept for going on after a cut.
+//   - Files of up to 4 MiB: one GET from the first missing byte to the end.
+//   - Others: the range that the reader needs, with what is ahead of him if he
+//     reads in sequence, up to the next byte that is there or on its way.
+//
+// Whether links are counted is known when the first lease is at hand, so the
+// first rule is applied again then (transfer.begin).
+
+var errAbandoned = errors.New("nobody reads any longer")
+
+// startLocked starts a transfer for need, which begins at a missing page.
+func (f *file) startLocked(need byteRange) error {
+	t := newTransfer(f, f.planLocked(need))
+	if f.oneGet && f.size != unknown {
+		t.spool, f.spool = true, t
+	}
+	if err := f.src.start(t.run); err != nil {
+		t.cancel(err)
+		return err
+	}
+	f.transfers[t] = struct{}{}
+	return nil
+}
+
+func (f *file) planLocked(need byteRange) byteRange {
+	switch {
+	case f.size == unknown:
+		return need
+	case f.oneGet && f.size > f.src.cache.Capacity(): // the beginning is forgotten, not missing
+		return byteRange{need.start, f.size}
+	case f.oneGet, f.size <= wholeFile:
+		return byteRange{min(f.firstMissingLocked(), need.start), f.size}
+	}
+	limit := min(pageUp(need.limit), f.size)
+	for off := need.start + cache.PageSize; off < limit; off += cache.PageSize {
+		if f.presentLocked(off) {
+			return byteRange{need.start, off}
+		}
+	}
+	return byteRange{need.start, limit}
+}
+
+// fetch starts transfers for what is missing of r, none larger than chunk and no
+// more than streams at a time, and returns up to where all is here or coming.
+// Bytes beyond must are left for later where they do not fill a chunk. Nothing
+// waits for the transfers.
+func (f *file) fetch(r byteRange, must, chunk int64) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	streams := f.src.cfg.Streams
+	if f.pinned == nil || f.oneGet || f.size <= wholeFile {
+		streams = 1 // one request tells, or brings, what the others would
+	}
+	off := pageDown(r.start)
+	if f.oneGet && f.size > f.src.cache.Capacity() {
+		return off // the spool keeps ahead by itself, and one from here would leave a gap
+	}
+	for off < r.limit && f.err == nil {
+		if f.presentLocked(off) {
+			off += cache.PageSize
+			continue
+		}
+		if len(f.transfers) >= streams && (off >= must || streams == 1) {
+			break
+		}
+		end := min(off+chunk, r.limit)
+		if off >= must && end-off < chunk && end < f.size {
+			break
+		}
+		if f.startLocked(byteRange{off, end}) != nil {
+			break
+		}
+		off = end
+	}
+	return min(off, f.size)
+}
+
+// presentLocked reports whether the page at offset off is there or on its way.
+func (f *file) presentLocked(off int64) bool {
+	p := off / cache.PageSize
+	return f.hasLocked(p) || f.comingLocked(p)
+}
+
+// firstMissingLocked is the offset of the first page that is not remembered.
+func (f *file) firstMissingLocked() int64 {
+	var off int64
+	for off < f.size && f.hasLocked(off/cache.PageSize) {
+		off += cache.PageSize
+	}
+	return max(0, min(off, f.size))
+}
+
+func pageDown(off int64) int64 { return off / cache.PageSize * cache.PageSize }
+func pageUp(off int64) int64   { return pageDown(off + cache.PageSize - 1) }

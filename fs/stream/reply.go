@@ -1,0 +1,265 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/attachfs/attachfs/resolver"
+)
+
+// unknown stands for a length that nobody told.
+const unknown = resolver.SizeUnknown
+
+// byteRange is a half-open range [start, limit) of a file. A limit of unknown
+// means to the end.
+type byteRange struct{ start, limit int64 }
+
+// whole is the range of a request without a Range header.
+var whole = byteRange{0, unknown}
+
+// header is the one place where a range becomes an inclusive "bytes=a-b".
+func (r byteRange) header() string {
+	if r.limit == unknown {
+		return fmt.Sprintf("bytes=%d-", r.start)
+	}
+	return fmt.Sprintf("bytes=%d-%d", r.start, r.limit-1)
+}
+
+// reply is what an origin's answer says of itself, after it was checked.
+type reply struct {
+	byteRange       // what the body holds; limit unknown when the length is not told
+	total     int64 // length of the file, or unknown
+	etag      string
+	modified  string
+	ranged    bool // answered as a range
+}
+
+// failure is an answer that did not bring the bytes, and what it means for the
+// link that was used.
+type failure struct {
+	class resolver.Class // zero: the link is not to blame, the time is
+	after time.Duration  // the origin asked to wait so long
+	err   error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func isFailure(err error) bool {
+	var f *failure
+	return errors.As(err, &f)
+}
+
+// wrong is a reply that is not the bytes that were asked for.
+func wrong(format string, args ...any) *failure {
+	err := fmt.Errorf("wrong reply: "+format+": %w", append(args, resolver.ErrUnavailable)...)
+	return &failure{class: resolver.Wrong, err: err}
+}
+
+// check reads the head of resp, the answer to a request for want (whole: no
+// range was asked for) of a file of the given size and name. Only a reply that
+// can be exactly those bytes, or honestly the whole file, passes.
+func check(resp *http.Response, want byteRange, size int64, name string) (reply, error) {
+	if err := checkStatus(resp, size); err != nil {
+		return reply{}, err
+	}
+	if enc := resp.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return reply{}, wrong("encoded as %q", enc)
+	}
+	r := reply{
+		total:    size,
+		etag:     strongETag(resp.Header.Get("ETag")),
+		modified: resp.Header.Get("Last-Modified"),
+	}
+	switch resp.StatusCode {
+	case http.StatusRequestedRangeNotSatisfiable: // of an empty file, or of other content
+		_, r.total, _ = parseContentRange(resp.Header.Get("Content-Range"))
+		return r, nil
+	case http.StatusOK:
+		return checkWhole(resp, r, want, name)
+	default:
+		return checkPart(resp, r, want)
+	}
+}
+
+// checkWhole checks a 200: it must be the whole file. One of another length can
+// be other content only if the whole was asked for and a validator says so; a
+// page of text never is.
+func checkWhole(resp *http.Response, r reply, want byteRange, name string) (reply, error) {
+	size, length, contentType := r.total, resp.ContentLength, mediaType(resp.Header.Get("Content-Type"))
+	resized := size != unknown && length >= 0 && length != size
+	_, page := pages[contentType]
+	if resized && (want != whole || page || (r.etag == "" && r.modified == "")) {
+		return r, wrong("%d bytes where the file has %d", length, size)
+	}
+	if size == unknown && foreign(name, contentType) {
+		return r, wrong("a page of %s in place of the file", contentType)
+	}
+	r.byteRange = byteRange{0, length} // -1 is unknown
+	if length >= 0 {
+		r.total = length
+	}
+	return r, nil
+}
+
+// checkPart checks a 206: it must start where it was asked to, hold no more
+// than was asked, and as much as there is.
+func checkPart(resp *http.Response, r reply, want byteRange) (reply, error) {
+	if want == whole {
+		return r, wrong("a part where the whole was asked for")
+	}
+	got, total, err := parseContentRange(resp.Header.Get("Content-Range"))
+	if err != nil {
+		return r, wrong("%w", err)
+	}
+	if total != unknown {
+		r.total = total
+	}
+	expected := want
+	if r.total != unknown && (expected.limit == unknown || expected.limit > r.total) {
+		expected.limit = r.total
+	}
+	short := r.total == unknown && got.limit < expected.limit // the file may end there
+	if got.start != want.start || (expected.limit != unknown && got.limit != expected.limit && !short) {
+		return r, wrong("bytes [%d, %d) where [%d, %d) were asked for", got.start, got.limit, want.start, expected.limit)
+	}
+	if resp.ContentLength >= 0 && resp.ContentLength != got.limit-got.start {
+		return r, wrong("%d bytes for a range of %d", resp.ContentLength, got.limit-got.start)
+	}
+	r.byteRange, r.ranged = got, true
+	return r, nil
+}
+
+// checkStatus turns a status that brings no bytes into what it means for the
+// link.
+func checkStatus(resp *http.Response, size int64) error {
+	code := resp.StatusCode
+	err := fmt.Errorf("origin answered %s: %w", resp.Status, kindOf(code))
+	switch {
+	case code == http.StatusOK, code == http.StatusPartialContent:
+		return nil
+	case code == http.StatusRequestedRangeNotSatisfiable:
+		_, total, err := parseContentRange(resp.Header.Get("Content-Range"))
+		if empty := total == 0 && size == unknown; err == nil && (empty || size != unknown && total != size) {
+			return nil
+		}
+		return wrong("%s", resp.Status)
+	case code == http.StatusNotFound, code == http.StatusGone:
+		return &failure{class: resolver.Gone, err: err}
+	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
+		return &failure{after: retryAfter(resp.Header.Get("Retry-After")), err: err}
+	case code >= 400:
+		return &failure{class: resolver.Denied, err: err}
+	default:
+		return wrong("%s", resp.Status)
+	}
+}
+
+func kindOf(code int) error {
+	switch {
+	case code == http.StatusNotFound, code == http.StatusGone:
+		return resolver.ErrNotExist
+	case code == http.StatusTooManyRequests:
+		return resolver.ErrThrottled
+	case code >= 400 && code < 500 && code != http.StatusRequestTimeout:
+		return resolver.ErrPermission
+	default:
+		return resolver.ErrUnavailable
+	}
+}
+
+var errContentRange = errors.New("no usable Content-Range")
+
+// parseContentRange reads "bytes a-b/total", "bytes a-b/*" and "bytes */total"
+// (RFC 9110, 14.4). The range is half open; it is empty in the last form.
+func parseContentRange(s string) (got byteRange, total int64, err error) {
+	unit, rest, ok := strings.Cut(s, " ")
+	span, length, ok2 := strings.Cut(rest, "/")
+	if !ok || !ok2 || !strings.EqualFold(unit, "bytes") {
+		return byteRange{}, 0, errContentRange
+	}
+	total = unknown
+	if length != "*" {
+		if total, err = parseOffset(length); err != nil {
+			return byteRange{}, 0, err
+		}
+	}
+	if span == "*" {
+		if total == unknown {
+			return byteRange{}, 0, errContentRange
+		}
+		return byteRange{}, total, nil
+	}
+	first, last, _ := strings.Cut(span, "-")
+	start, err1 := parseOffset(first)
+	end, err2 := parseOffset(last)
+	if err1 != nil || err2 != nil || end < start || (total != unknown && end >= total) {
+		return byteRange{}, 0, errContentRange
+	}
+	return byteRange{start, end + 1}, total, nil
+}
+
+// parseOffset takes digits only: no sign, no space, and room for one more.
+func parseOffset(s string) (int64, error) {
+	n, err := strconv.ParseUint(s, 10, 62)
+	if err != nil {
+		return 0, errContentRange
+	}
+	return int64(n), nil
+}
+
+// strongETag returns the tag if it tells bytes apart, else nothing.
+func strongETag(tag string) string {
+	if len(tag) > 2 && strings.HasPrefix(tag, `"`) && strings.HasSuffix(tag, `"`) {
+		return tag
+	}
+	return ""
+}
+
+// retryAfter reads the seconds form of the header; the date form would need the
+// origin's clock.
+func retryAfter(s string) time.Duration {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+func mediaType(contentType string) string {
+	t, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// pages are the types in which services write their login pages and error
+// messages, and the file types that may honestly come as such.
+var pages = map[string][]string{
+	"text/html":             {".html", ".htm", ".xhtml", ".mht", ".mhtml"},
+	"application/xhtml+xml": {".html", ".htm", ".xhtml"},
+	"application/json":      {".json", ".ipynb", ".geojson", ".har", ".map"},
+	"text/xml":              {".xml", ".svg", ".rss", ".xsd", ".xsl", ".kml", ".gpx", ".ofd"},
+	"application/xml":       {".xml", ".svg", ".rss", ".xsd", ".xsl", ".kml", ".gpx", ".ofd"},
+}
+
+// foreign reports whether a whole answer of this media type cannot be the file of
+// this name, but is a page that talks about it. Names without an extension say
+// nothing.
+func foreign(name, contentType string) bool {
+	honest, page := pages[contentType]
+	ext := strings.ToLower(path.Ext(name))
+	if !page || ext == "" {
+		return false
+	}
+	for _, e := range honest {
+		if e == ext {
+			return false
+		}
+	}
+	return mediaType(mime.TypeByExtension(ext)) != contentType
+}
