@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/attachfs/attachfs/fs"
+)
+
+// grace is how long those who still read get after the mount point is gone,
+// when the user asked to end.
+const grace = 10 * time.Second
+
+func mountCommand(to console, starter *starter) *cobra.Command {
+	var config string
+	var background bool
+	cmd := &cobra.Command{
+		Use:   "mount [--config FILE] MOUNTPOINT",
+		Short: "Mount the configured providers and serve them until unmounted",
+		Args:  usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := loadConfig(config, to)
+			if err != nil {
+				return err
+			}
+			if background && starter == nil {
+				return daemonizeMount(cmd.Context(), c, os.Args[1:], to)
+			}
+			return runMount(cmd.Context(), c, args[0], to, starter)
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", "", "configuration file (default $XDG_CONFIG_HOME/attachfs/config.toml)")
+	cmd.Flags().BoolVar(&background, "daemon", false, "return when the mount answers, and go on in the background")
+	return cmd
+}
+
+// runHelper is mount(8)'s way in: mount -t attachfs CONFIG MOUNTPOINT.
+func runHelper(ctx context.Context, args []string, to console, starter *starter) error {
+	call, err := parseHelper(args)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	c, err := loadConfig(call.Config, to)
+	if err != nil || call.Fake {
+		return err
+	}
+	call.Overrides.apply(&c.Mount)
+	if starter == nil {
+		return daemonizeMount(ctx, c, args, to)
+	}
+	return runMount(ctx, c, call.Mountpoint, to, starter)
+}
+
+func loadConfig(path string, to console) (*Config, error) {
+	c, err := LoadConfig(path, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range c.Warnings {
+		_, _ = fmt.Fprintf(to.err, "attachfs: warning: %s\n", w)
+	}
+	return c, nil
+}
+
+// daemonizeMount runs the same command line again in the background.
+func daemonizeMount(ctx context.Context, c *Config, args []string, to console) error {
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	code := daemonize(ctx, filepath.Join(c.Cache.Dir, "attachfs.log"), args, to.out, to.err)
+	if code != exitOK {
+		return exited(code)
+	}
+	return nil
+}
+
+// runMount mounts, says so, and serves until the mount is gone.
+func runMount(ctx context.Context, c *Config, mountpoint string, to console, starter *starter) error {
+	log := newLogger(c.Log, to)
+	if err := fuseAvailable(); err != nil {
+		return err
+	}
+	mountpoint, err := checkMountpoint(mountpoint, c.Cache.Dir)
+	if err != nil {
+		return err
+	}
+	s, err := newStack(c, log)
+	if err != nil {
+		return err
+	}
+	defer closeStack(s, log)
+	m, err := fs.New(mountpoint, c.mountConfig(), s.trees(), log)
+	if err != nil {
+		return explainMount(err)
+	}
+	line := fmt.Sprintf("mounted %s (%d providers)", mountpoint, len(s.providers))
+	_, _ = fmt.Fprintln(to.out, line)
+	notifyReady(line)
+	starter.Ready(line)
+	return serve(ctx, m, mountpoint, to, log, func() { s.reload(c.Path, log) })
+}
+
+func closeStack(s *stack, log *slog.Logger) {
+	if err := s.Close(); err != nil {
+		log.Error("closing", "error", err)
+	}
+}
+
+// explainMount adds the remedy to refusals that have one.
+func explainMount(err error) error {
+	if strings.Contains(err.Error(), "user_allow_other") {
+		return fmt.Errorf("%w; add the line user_allow_other to /etc/fuse.conf, or set mount.allow_other = false", err)
+	}
+	return err
+}
+
+// serve waits until the mount is gone: unmounted by somebody, or by us when ctx
+// ends or a signal asks for it. A second signal does not wait for those who
+// still read. SIGHUP calls reload.
+func serve(ctx context.Context, m *fs.Mount, mountpoint string, to console, log *slog.Logger, reload func()) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer signal.Stop(signals)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		m.Wait()
+	}()
+	for {
+		select {
+		case <-gone:
+			return nil
+		case sig := <-signals:
+			if sig == unix.SIGHUP {
+				reload()
+				continue
+			}
+		case <-ctx.Done():
+		}
+		notifyStopping()
+		if err := end(m, mountpoint, to); err != nil {
+			log.Error("unmounting", "mountpoint", mountpoint, "error", err)
+		}
+		select {
+		case <-gone:
+			return nil
+		case <-signals:
+			return errors.New("ended while files were still open")
+		case <-time.After(grace):
+			return fmt.Errorf("ended while files were still open %v after the mount point was detached", grace)
+		}
+	}
+}
+
+// end unmounts; if somebody is in the way, the mount point is detached and the
+// user is told who.
+func end(m *fs.Mount, mountpoint string, to console) error {
+	if err := m.Unmount(); err == nil {
+		return nil
+	}
+	who := "somebody"
+	if users := busyUsers(mountpoint); len(users) > 0 {
+		who = strings.Join(users, ", ")
+	}
+	if err := detach(mountpoint, true); err != nil && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	_, _ = fmt.Fprintf(to.err, "attachfs: %s is in use by %s: detached; open files work for %v more\n", mountpoint, who, grace)
+	return nil
+}
+
+// reload drops listings, and takes over credentials from the configuration.
+func (s *stack) reload(path string, log *slog.Logger) {
+	c, err := LoadConfig(path, os.Getenv)
+	if err != nil {
+		log.Error("configuration was not read again", "error", err)
+		return
+	}
+	for _, p := range s.providers {
+		for _, now := range c.Providers {
+			if now.Name == p.Name && now.Type == p.Type {
+				p.renew(now.Options)
+			}
+		}
+		p.catalog.Expire()
+	}
+	log.Info("credentials read again, listings dropped")
+}
+
+// renew gives new credentials to a provider that can take them.
+func (p *connection) renew(options any) {
+	if r, ok := p.provider.(interface{ Renew(options any) }); ok {
+		r.Renew(options)
+	}
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/attachfs/attachfs/cache"
+	"github.com/attachfs/attachfs/fs"
+	"github.com/attachfs/attachfs/fs/stream"
+	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/broker"
+	"github.com/attachfs/attachfs/resolver/catalog"
+	"github.com/attachfs/attachfs/resolver/manifest"
+	"github.com/attachfs/attachfs/resolver/sim"
+)
+
+// stack is everything between the mount point and the origins.
+type stack struct {
+	providers []*connection
+	closers   []func() error
+}
+
+// connection is one provider with what remembers its names and lends its links.
+type connection struct {
+	ProviderConfig
+	provider resolver.Provider
+	catalog  *catalog.Catalog
+	broker   *broker.Broker
+	source   *stream.Source
+}
+
+// newStack puts the stack together, from the cache up. The caller closes it.
+func newStack(c *Config, log *slog.Logger) (_ *stack, err error) {
+	s := &stack{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.Cache.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the cache directory: %w", err)
+	}
+	state, err := catalog.OpenState(filepath.Join(c.Cache.Dir, "state.db"), log)
+	if err != nil {
+		return nil, err
+	}
+	s.closeLater(state.Close)
+	store, err := cache.Open(c.cacheConfig(log))
+	if err != nil {
+		return nil, err
+	}
+	s.closeLater(store.Close)
+	streams := stream.New(c.streamConfig(), store, log)
+	s.closeLater(streams.Close)
+	for _, p := range c.Providers {
+		if err := s.connect(p, c, state, streams, log); err != nil {
+			return nil, fmt.Errorf("provider %s: %w", p.Name, err)
+		}
+	}
+	return s, nil
+}
+
+// connect adds one provider: its API, the broker that lends its links, the
+// source that reads through them, and the catalog of its names.
+func (s *stack) connect(p ProviderConfig, c *Config, state *catalog.State, streams *stream.Streams, log *slog.Logger) error {
+	log = log.With("provider", p.Name)
+	provider, err := newProvider(p.Options, log)
+	if err != nil {
+		return err
+	}
+	s.closeLater(func() error { return closeProvider(provider) })
+	lender := broker.New(provider, broker.DefaultConfig(), log)
+	s.closeLater(lender.Close)
+	account := accountOf(provider)
+	learnt := state.Learnt(p.Name + "\n" + account)
+	source := streams.Source(stream.SourceConfig{
+		Name: p.Name, Account: account, InsecureHosts: p.InsecureHosts,
+		Lender: lender, Ledger: learnt,
+	})
+	names := catalog.New(provider, learnt, source, catalog.Config{
+		ListingTTL: time.Duration(c.Mount.ListingTTL), Log: log,
+	})
+	s.closeLater(names.Close)
+	s.providers = append(s.providers, &connection{p, provider, names, lender, source})
+	return nil
+}
+
+// newProvider makes the provider that the options are for. A provider that
+// cannot be made from what the user wrote is an error of the configuration.
+func newProvider(options any, log *slog.Logger) (resolver.Provider, error) {
+	switch o := options.(type) {
+	case *manifest.Config:
+		cfg := *o
+		cfg.Log = log
+		p, err := manifest.New(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		return p, nil
+	case *sim.Config:
+		return sim.New(*o), nil
+	default:
+		return nil, fmt.Errorf("%w: no provider has options of type %T", ErrConfig, options)
+	}
+}
+
+func closeProvider(p resolver.Provider) error {
+	if c, ok := p.(interface{ Close() error }); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+func accountOf(p resolver.Provider) string {
+	if a, ok := p.(resolver.Accounter); ok {
+		return a.Account()
+	}
+	return ""
+}
+
+func (s *stack) closeLater(f func() error) { s.closers = append(s.closers, f) }
+
+// Close takes the stack apart, the newest part first. It may be called twice.
+func (s *stack) Close() error {
+	var errs []error
+	for len(s.closers) > 0 {
+		last := len(s.closers) - 1
+		errs = append(errs, s.closers[last]())
+		s.closers = s.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+// trees are the directories under the mount point.
+func (s *stack) trees() []*fs.Provider {
+	trees := make([]*fs.Provider, len(s.providers))
+	for i, p := range s.providers {
+		trees[i] = &fs.Provider{Name: p.Name, Tree: p.catalog, Source: p.source}
+	}
+	return trees
+}
+
+func (c *Config) cacheConfig(log *slog.Logger) cache.Config {
+	return cache.Config{
+		Memory: int64(c.Cache.Memory), Disk: int64(c.Cache.Disk),
+		Dir: c.Cache.Dir, MinFree: int64(c.Cache.MinFree), Log: log,
+	}
+}
+
+func (c *Config) streamConfig() stream.Config {
+	return stream.Config{
+		Streams: c.Read.Streams, Window: int64(c.Read.Window),
+		Deadline: time.Duration(c.Read.Deadline), Stall: time.Duration(c.Read.Stall),
+		UserAgent: "attachfs/" + version(),
+	}
+}
+
+func (c *Config) mountConfig() fs.Config {
+	m := c.Mount
+	return fs.Config{
+		Source: "attachfs", AllowOther: m.AllowOther, UID: m.UID, GID: m.GID,
+		FileMode: uint32(m.FileMode), DirMode: uint32(m.DirMode),
+		AttrTimeout: time.Duration(m.AttrTimeout), EntryTimeout: time.Duration(m.EntryTimeout),
+		NegativeTimeout: time.Duration(m.NegativeTimeout),
+		XAttrs:          m.Xattrs, Deadline: time.Duration(c.Read.Deadline),
+	}
+}
+
+// newLogger writes the log that the configuration asks for.
+func newLogger(c LogConfig, to console) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // was checked with the configuration
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(to.err, options))
+	}
+	return slog.New(slog.NewTextHandler(to.err, options))
+}
