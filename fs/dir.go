@@ -25,7 +25,7 @@ func (n *rootNode) OnAdd(ctx context.Context) {
 	for _, p := range n.mount.providers {
 		dir := &resolver.Node{Dir: true}
 		attr := fusefs.StableAttr{Mode: syscall.S_IFDIR, Ino: inode(p.Name, "directory", dir)}
-		n.AddChild(p.Name, n.NewPersistentInode(ctx, &dirNode{mount: n.mount, provider: p, dir: dir}, attr), false)
+		n.AddChild(p.Name, n.NewPersistentInode(ctx, newDirNode(n.mount, p, dir), attr), false)
 	}
 }
 
@@ -55,9 +55,17 @@ type dirNode struct {
 	readOnly
 	mount    *Mount
 	provider *Provider
-	dir      *resolver.Node
-	serial   atomic.Uint64 // of the listing that the kernel keeps
+	node     atomic.Pointer[resolver.Node] // as it was listed last
+	serial   atomic.Uint64                 // of the listing that the kernel keeps
 }
+
+func newDirNode(m *Mount, p *Provider, node *resolver.Node) *dirNode {
+	n := &dirNode{mount: m, provider: p}
+	n.node.Store(node)
+	return n
+}
+
+func (n *dirNode) refresh(node *resolver.Node) { n.node.Store(node) }
 
 var _ = (fusefs.NodeStatfser)((*dirNode)(nil))
 
@@ -69,7 +77,7 @@ func (n *dirNode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
 var _ = (fusefs.NodeGetattrer)((*dirNode)(nil))
 
 func (n *dirNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	n.mount.dirAttr(&out.Attr, n.dir.ModTime)
+	n.mount.dirAttr(&out.Attr, n.node.Load().ModTime)
 	return 0
 }
 
@@ -78,7 +86,7 @@ var _ = (fusefs.NodeLookuper)((*dirNode)(nil))
 func (n *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	ctx, done := n.mount.request(ctx)
 	defer done()
-	node, err := n.provider.Tree.Lookup(ctx, n.dir.ID, name)
+	node, err := n.provider.Tree.Lookup(ctx, n.node.Load().ID, name)
 	if err != nil {
 		return nil, n.mount.fail("lookup", n.provider.Name, name, err, toErrno(err))
 	}
@@ -89,11 +97,22 @@ func (n *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 func (n *dirNode) child(ctx context.Context, node *resolver.Node, out *fuse.EntryOut) *fusefs.Inode {
 	if node.Dir {
 		n.mount.dirAttr(&out.Attr, node.ModTime)
-		return n.NewInode(ctx, &dirNode{mount: n.mount, provider: n.provider, dir: node}, n.stable(node))
+	} else {
+		n.mount.fileAttr(&out.Attr, &node.File)
 	}
-	n.mount.fileAttr(&out.Attr, &node.File)
-	return n.NewInode(ctx, &fileNode{mount: n.mount, provider: n.provider, file: &node.File}, n.stable(node))
+	stable := n.stable(node)
+	if known := n.GetChild(node.Name); known != nil && known.StableAttr().Ino == stable.Ino {
+		known.Operations().(refresher).refresh(node)
+		return known
+	}
+	if node.Dir {
+		return n.NewInode(ctx, newDirNode(n.mount, n.provider, node), stable)
+	}
+	return n.NewInode(ctx, newFileNode(n.mount, n.provider, node), stable)
 }
+
+// refresher is a node that takes over what a later listing says of it.
+type refresher interface{ refresh(*resolver.Node) }
 
 func (n *dirNode) stable(node *resolver.Node) fusefs.StableAttr {
 	if node.Dir {
@@ -109,9 +128,10 @@ var _ = (fusefs.NodeOpendirHandler)((*dirNode)(nil))
 func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	ctx, done := n.mount.request(ctx)
 	defer done()
-	listing, err := n.provider.Tree.Readdir(ctx, n.dir.ID)
+	dir := n.node.Load()
+	listing, err := n.provider.Tree.Readdir(ctx, dir.ID)
 	if err != nil {
-		return nil, 0, n.mount.fail("readdir", n.provider.Name, n.dir.Name, err, toErrno(err))
+		return nil, 0, n.mount.fail("readdir", n.provider.Name, dir.Name, err, toErrno(err))
 	}
 	flags := uint32(fuse.FOPEN_CACHE_DIR)
 	if n.serial.Swap(listing.Serial) == listing.Serial {

@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"syscall"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
@@ -18,13 +19,23 @@ type fileNode struct {
 	readOnly
 	mount    *Mount
 	provider *Provider
-	file     *resolver.File
+	node     atomic.Pointer[resolver.Node] // as it was listed last
 }
+
+func newFileNode(m *Mount, p *Provider, node *resolver.Node) *fileNode {
+	n := &fileNode{mount: m, provider: p}
+	n.node.Store(node)
+	return n
+}
+
+func (n *fileNode) refresh(node *resolver.Node) { n.node.Store(node) }
+
+func (n *fileNode) file() *resolver.File { return &n.node.Load().File }
 
 var _ = (fusefs.NodeGetattrer)((*fileNode)(nil))
 
 func (n *fileNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	n.mount.fileAttr(&out.Attr, n.file)
+	n.mount.fileAttr(&out.Attr, n.file())
 	return 0
 }
 
@@ -43,7 +54,7 @@ func (n *fileNode) Open(_ context.Context, flags uint32) (fusefs.FileHandle, uin
 	if flags&syscall.O_ACCMODE != syscall.O_RDONLY {
 		return nil, 0, syscall.EROFS
 	}
-	h, err := n.provider.Source.Open(*n.file)
+	h, err := n.provider.Source.Open(*n.file())
 	if err != nil {
 		return nil, 0, n.fail("open", err)
 	}
@@ -56,7 +67,7 @@ func (n *fileNode) fail(op string, err error) syscall.Errno {
 	if errors.Is(err, resolver.ErrChanged) {
 		n.mount.expire(n)
 	}
-	return n.mount.fail(op, n.provider.Name, n.file.Name, err, openErrno(err))
+	return n.mount.fail(op, n.provider.Name, n.file().Name, err, openErrno(err))
 }
 
 // fileHandle is one open of a file.

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -277,7 +278,8 @@ func TestAnswer(t *testing.T) {
 }
 
 func TestXattr_Names(t *testing.T) {
-	n := &fileNode{provider: &Provider{Name: "mail"}, file: &resolver.File{ID: "id", Version: "v", Refused: errors.New("no scope")}}
+	node := &resolver.Node{File: resolver.File{ID: "id", Version: "v", Refused: errors.New("no scope")}}
+	n := newFileNode(nil, &Provider{Name: "mail"}, node)
 	size, errno := n.Listxattr(t.Context(), nil)
 	require.Equal(t, syscall.ERANGE, errno)
 	dest := make([]byte, size)
@@ -298,4 +300,38 @@ func TestXattr_Names(t *testing.T) {
 		_, errno := n.Getxattr(t.Context(), name, nil)
 		assert.Equal(t, syscall.ENODATA, errno, name)
 	}
+}
+
+// oneNode is a tree in which every name is the same node.
+type oneNode struct{ resolver.Node }
+
+func (*oneNode) Readdir(context.Context, resolver.ID) (resolver.Listing, error) {
+	return resolver.Listing{}, nil
+}
+
+func (o *oneNode) Lookup(context.Context, resolver.ID, string) (resolver.Node, error) {
+	return o.Node, nil
+}
+
+// A directory keeps its inode when something is added to it, and shows the new
+// time in whichever way it is asked for.
+func TestDirNode_TimeFollowsTheListing(t *testing.T) {
+	tree := &oneNode{resolver.Node{Dir: true}}
+	tree.ID, tree.Name, tree.ModTime = "sub", "sub", time.Unix(1000, 0)
+	m := &Mount{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler)}
+	m.providers = []*Provider{{Name: "mail", Tree: tree}}
+	raw := fusefs.NewNodeFS(&rootNode{mount: m}, m.options())
+	lookup := func(parent uint64, name string) (out fuse.EntryOut) {
+		require.Equal(t, fuse.OK, raw.Lookup(nil, &fuse.InHeader{NodeId: parent}, name, &out))
+		return out
+	}
+	mail := lookup(fuse.FUSE_ROOT_ID, "mail").NodeId
+	before := lookup(mail, "sub")
+	tree.ModTime = time.Unix(2000, 0)
+	after := lookup(mail, "sub")
+	require.Equal(t, before.NodeId, after.NodeId)
+	var attr fuse.AttrOut
+	require.Equal(t, fuse.OK, raw.GetAttr(nil, &fuse.GetAttrIn{InHeader: fuse.InHeader{NodeId: after.NodeId}}, &attr))
+	assert.EqualValues(t, 2000, after.Mtime)
+	assert.Equal(t, after.Mtime, attr.Mtime, "stat of the name and of the inode")
 }

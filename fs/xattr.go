@@ -21,19 +21,19 @@ var xattrs = []struct {
 	name  string
 	value func(*fileNode) string
 }{
-	{"id", func(n *fileNode) string { return string(n.file.ID) }},
+	{"id", func(n *fileNode) string { return string(n.file().ID) }},
 	{"provider", func(n *fileNode) string { return n.provider.Name }},
-	{"version", func(n *fileNode) string { return n.file.Version }},
-	{"cached", func(n *fileNode) string { return strconv.Itoa(n.provider.Source.Status(*n.file).Cached) }},
-	{"lease", func(n *fileNode) string { return leaseText(n.provider.Source.Status(*n.file).Lease) }},
+	{"version", func(n *fileNode) string { return n.file().Version }},
+	{"cached", func(n *fileNode) string { return strconv.Itoa(n.provider.Source.Status(*n.file()).Cached) }},
+	{"lease", func(n *fileNode) string { return leaseText(n.provider.Source.Status(*n.file()).Lease) }},
 	{"error", func(n *fileNode) string { return n.errorText() }},
 }
 
 func (n *fileNode) errorText() string {
-	if n.file.Refused != nil {
-		return n.file.Refused.Error()
+	if n.file().Refused != nil {
+		return n.file().Refused.Error()
 	}
-	if err := n.provider.Source.Status(*n.file).Err; err != nil {
+	if err := n.provider.Source.Status(*n.file()).Err; err != nil {
 		return err.Error()
 	}
 	return ""

@@ -43,6 +43,7 @@ type file struct {
 
 // arrival is a page that readers wait for.
 type arrival struct {
+	p    int64
 	done chan struct{} // closed when page or err is set, or to look again
 	n    int           // readers who wait
 	page *cache.Page   // holds a reference for each of them
@@ -117,7 +118,7 @@ func (f *file) await(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := f.wait(ctx, identityPage, a); err != nil {
+		if _, err := f.wait(ctx, a); err != nil {
 			return err
 		}
 	}
@@ -146,7 +147,7 @@ func (f *file) page(ctx context.Context, p int64, need byteRange) (page *cache.P
 			return nil, true, err
 		}
 		waited = true
-		if page, err := f.wait(ctx, p, a); page != nil || err != nil {
+		if page, err := f.wait(ctx, a); page != nil || err != nil {
 			return page, true, err
 		}
 	}
@@ -167,19 +168,23 @@ func (f *file) hasLocked(p int64) bool {
 }
 
 // expectLocked joins those who wait for page p, and makes sure that a transfer
-// brings it.
+// brings it. The first transfer of a file goes alone: what it finds out decides
+// how the others ask, and who comes meanwhile waits for the identity.
 func (f *file) expectLocked(p int64, need byteRange) (*arrival, error) {
-	if f.err != nil {
+	switch {
+	case f.err != nil:
 		return nil, f.err
-	}
-	if !f.comingLocked(p) {
+	case f.comingLocked(p):
+	case f.pinned == nil && len(f.transfers) > 0:
+		p = identityPage
+	default:
 		if err := f.startLocked(need); err != nil {
 			return nil, err
 		}
 	}
 	a := f.waiting[p]
 	if a == nil {
-		a = &arrival{done: make(chan struct{})}
+		a = &arrival{p: p, done: make(chan struct{})}
 		f.waiting[p] = a
 	}
 	a.n++
@@ -193,7 +198,7 @@ func (f *file) expectLocked(p int64, need byteRange) (*arrival, error) {
 }
 
 // wait waits for an arrival. Neither a page nor an error means: look again.
-func (f *file) wait(ctx context.Context, p int64, a *arrival) (*cache.Page, error) {
+func (f *file) wait(ctx context.Context, a *arrival) (*cache.Page, error) {
 	select {
 	case <-a.done:
 		return a.page, a.err
@@ -205,8 +210,8 @@ func (f *file) wait(ctx context.Context, p int64, a *arrival) (*cache.Page, erro
 	if a.page != nil {
 		a.page.Release()
 	}
-	if a.n == 0 && f.waiting[p] == a {
-		delete(f.waiting, p)
+	if a.n == 0 && f.waiting[a.p] == a {
+		delete(f.waiting, a.p)
 	}
 	return nil, context.Cause(ctx)
 }

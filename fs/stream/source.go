@@ -140,8 +140,12 @@ func (s *Source) Open(f resolver.File) (*Handle, error) {
 	if f.Refused != nil {
 		return nil, f.Refused
 	}
-	if _, revision, _ := s.Ledger.Get(f.ID, f.Version); revision > f.Revision {
+	identity, revision, known := s.Ledger.Get(f.ID, f.Version)
+	if revision > f.Revision {
 		return nil, changed("content")
+	}
+	if known && revision == f.Revision { // it may have been learnt since the lookup
+		f.Learnt = &identity
 	}
 	return &Handle{file: s.hold(f), size: f.Size}, nil
 }
@@ -171,6 +175,9 @@ type Status struct {
 
 // Status tells how a file is doing.
 func (s *Source) Status(entry resolver.File) Status {
+	if identity, revision, known := s.Ledger.Get(entry.ID, entry.Version); known && revision == entry.Revision {
+		entry.Learnt = &identity
+	}
 	f := s.hold(entry)
 	defer f.release()
 	st := Status{Lease: s.Lender.Peek(entry.ID)}

@@ -80,7 +80,9 @@ func TestUsedUpRace(t *testing.T) {
 	})
 }
 
-func TestRangeIgnored_ParallelTransfersBecomeOneSpool(t *testing.T) {
+// The first reader of a file finds out that ranges are ignored; those who come
+// meanwhile wait for what he finds.
+func TestRangeIgnored_ManyReadersCostOneGET(t *testing.T) {
 	inBubble(t, 64*mib, func(t *testing.T, r *rig) {
 		gate := make(chan struct{})
 		h := r.open(r.put("f", 24*mib, func(o *object) { o.noRanges, o.always = true, &fault{hold: gate} }))
@@ -89,16 +91,14 @@ func TestRangeIgnored_ParallelTransfersBecomeOneSpool(t *testing.T) {
 			readers = append(readers, r.start(h, int64(i)*3*mib, 64*kib))
 		}
 		synctest.Wait()
-		asked := r.origin.gets()
-		assert.Equal(t, 8, asked)
 		close(gate)
 		for _, rd := range readers {
 			assert.NoError(t, rd.wait())
 		}
 		r.readAll(h)
 		synctest.Wait()
-		assert.Equal(t, asked, r.origin.gets())
-		assert.LessOrEqual(t, r.origin.bytesServed(), int64(25*mib), "one of them brought it all")
+		assert.Equal(t, 1, r.origin.gets())
+		assert.LessOrEqual(t, r.origin.bytesServed(), int64(25*mib))
 	})
 }
 

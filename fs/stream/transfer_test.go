@@ -537,7 +537,7 @@ func TestNobodyWaits_LateComerTriesAnew(t *testing.T) {
 		tr.dropPage()
 		tr.cancel(errAbandoned)
 		tr.end(err)
-		page, err := f.wait(t.Context(), 0, a)
+		page, err := f.wait(t.Context(), a)
 		assert.NoError(t, err)
 		assert.Nil(t, page, "look again")
 		assert.Error(t, r.source.Status(f.entry).Err, "it is told all the same")

@@ -67,6 +67,8 @@ func runCheck(ctx context.Context, c *Config, to console) error {
 	defer func() { _ = os.RemoveAll(scratch) }()
 	trial := *c
 	trial.Cache.Dir, trial.Cache.Disk = scratch, 0
+	trial.Read.Deadline = Duration(checkPatience / 2) // so that a provider's reason is told
+	trial.Read.Stall = min(trial.Read.Stall, trial.Read.Deadline)
 	for _, p := range c.Providers {
 		trial.Providers = []ProviderConfig{p}
 		report.provider(ctx, &trial)
@@ -105,39 +107,41 @@ func (r *checkup) provider(ctx context.Context, c *Config) {
 	if err != nil {
 		return
 	}
-	file, err := p.firstFile(ctx, top)
-	if err != nil || file == nil {
-		r.say(what+", link", err, "no file to ask one for")
-		return
+	name, lease, err := p.firstLink(ctx, top)
+	switch {
+	case err != nil:
+		r.say(what+", link", err, "")
+	case lease == nil:
+		r.say(what+", link", nil, "no file to ask one for")
+	default:
+		r.say(what+", link", nil, fmt.Sprintf("%s is at %s", name, lease.Link().Host()))
 	}
-	lease, err := p.broker.Acquire(ctx, file.ID)
-	detail := ""
-	if err == nil {
-		detail = fmt.Sprintf("%s is at %s", file.Name, lease.Link().Host())
-	}
-	r.say(what+", link", err, detail)
 }
 
-// firstFile finds a file breadth first, in not too many directories; nil if
-// there is none.
-func (p *connection) firstFile(ctx context.Context, top resolver.Listing) (*resolver.Node, error) {
-	todo := []resolver.Listing{top}
-	for i := 0; i < len(todo) && i < checkDepth; i++ {
-		for n := range todo[i].Nodes {
-			if node := &todo[i].Nodes[n]; !node.Dir {
-				return node, nil
+// firstLink borrows a link for the first file that the provider hands out. It
+// looks breadth first, into not too many directories, and past those that it may
+// not read. Without a lease and an error there is no file.
+func (p *connection) firstLink(ctx context.Context, listing resolver.Listing) (name string, lease *resolver.Lease, err error) {
+	var dirs []resolver.ID
+	for range checkDepth {
+		for _, node := range listing.Nodes {
+			if node.Dir {
+				dirs = append(dirs, node.ID)
+				continue
+			}
+			lease, err = p.broker.Acquire(ctx, node.ID)
+			if err == nil || !resolver.Refused(err) {
+				return node.Name, lease, err
 			}
 		}
-		for _, node := range todo[i].Nodes {
-			if len(todo) == checkDepth {
-				break
-			}
-			below, err := p.catalog.Readdir(ctx, node.ID)
-			if err != nil {
-				return nil, err
-			}
-			todo = append(todo, below)
+		if len(dirs) == 0 {
+			break
 		}
+		var unread error
+		if listing, unread = p.catalog.Readdir(ctx, dirs[0]); unread != nil {
+			listing, err = resolver.Listing{}, unread
+		}
+		dirs = dirs[1:]
 	}
-	return nil, nil
+	return "", nil, err
 }

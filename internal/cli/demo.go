@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"time"
 
@@ -66,6 +67,8 @@ type demonstration struct {
 }
 
 func (d *demonstration) run(ctx context.Context) error {
+	signals := catchSignals()
+	defer signal.Stop(signals)
 	if err := fuseAvailable(); err != nil {
 		return err
 	}
@@ -91,12 +94,8 @@ func (d *demonstration) run(ctx context.Context) error {
 		return explainMount(err)
 	}
 	d.greet(mountpoint, len(s.providers))
-	expire := func() {
-		for _, p := range s.providers {
-			p.catalog.Expire()
-		}
-	}
-	return serve(ctx, m, mountpoint, d.to, log, expire)
+	served := &served{m, mountpoint, d.to, log}
+	return served.wait(ctx, signals, nil)
 }
 
 func (d *demonstration) makeDirectories() (err error) {

@@ -21,22 +21,22 @@ import (
 // when the user asked to end.
 const grace = 10 * time.Second
 
-func mountCommand(to console, starter *starter) *cobra.Command {
+func mountCommand(to console, starter *starter, args []string) *cobra.Command {
 	var config string
 	var background bool
 	cmd := &cobra.Command{
 		Use:   "mount [--config FILE] MOUNTPOINT",
 		Short: "Mount the configured providers and serve them until unmounted",
 		Args:  usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, places []string) error {
 			c, err := loadConfig(config, to)
 			if err != nil {
 				return err
 			}
 			if background && starter == nil {
-				return daemonizeMount(cmd.Context(), c, os.Args[1:], to)
+				return daemonizeMount(cmd.Context(), c, args, to)
 			}
-			return runMount(cmd.Context(), c, args[0], to, starter)
+			return runMount(cmd.Context(), c, places[0], to, starter)
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "", "configuration file (default $XDG_CONFIG_HOME/attachfs/config.toml)")
@@ -85,6 +85,8 @@ func daemonizeMount(ctx context.Context, c *Config, args []string, to console) e
 
 // runMount mounts, says so, and serves until the mount is gone.
 func runMount(ctx context.Context, c *Config, mountpoint string, to console, starter *starter) error {
+	signals := catchSignals()
+	defer signal.Stop(signals)
 	log := newLogger(c.Log, to)
 	if err := fuseAvailable(); err != nil {
 		return err
@@ -106,7 +108,8 @@ func runMount(ctx context.Context, c *Config, mountpoint string, to console, sta
 	_, _ = fmt.Fprintln(to.out, line)
 	notifyReady(line)
 	starter.Ready(line)
-	return serve(ctx, m, mountpoint, to, log, func() { s.reload(c.Path, log) })
+	served := &served{m, mountpoint, to, log}
+	return served.wait(ctx, signals, func() { s.reload(c.Path, log) })
 }
 
 func closeStack(s *stack, log *slog.Logger) {
@@ -123,58 +126,80 @@ func explainMount(err error) error {
 	return err
 }
 
-// serve waits until the mount is gone: unmounted by somebody, or by us when ctx
-// ends or a signal asks for it. A second signal does not wait for those who
-// still read. SIGHUP calls reload.
-func serve(ctx context.Context, m *fs.Mount, mountpoint string, to console, log *slog.Logger, reload func()) error {
+// catchSignals is called before anything is made that has to be unmade, so that
+// no signal ends the process half-way.
+func catchSignals() chan os.Signal {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	defer signal.Stop(signals)
+	return signals
+}
+
+// served is a mount that answers.
+type served struct {
+	mount      *fs.Mount
+	mountpoint string
+	to         console
+	log        *slog.Logger
+}
+
+// wait returns when the mount is gone: unmounted by somebody, or by us when ctx
+// ends or a signal asks for it. SIGHUP calls reload; without one it ends, too.
+func (s *served) wait(ctx context.Context, signals <-chan os.Signal, reload func()) error {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		m.Wait()
+		s.mount.Wait()
 	}()
 	for {
 		select {
 		case <-gone:
 			return nil
 		case sig := <-signals:
-			if sig == unix.SIGHUP {
+			if sig == unix.SIGHUP && reload != nil {
 				reload()
 				continue
 			}
 		case <-ctx.Done():
 		}
 		notifyStopping()
-		if err := end(m, mountpoint, to); err != nil {
-			log.Error("unmounting", "mountpoint", mountpoint, "error", err)
+		if err := s.end(); err != nil {
+			s.log.Error("unmounting", "mountpoint", s.mountpoint, "error", err)
 		}
+		return awaitReaders(gone, signals)
+	}
+}
+
+// awaitReaders gives those who still read some time; another signal ends it.
+func awaitReaders(gone <-chan struct{}, signals <-chan os.Signal) error {
+	late := time.After(grace)
+	for {
 		select {
 		case <-gone:
 			return nil
-		case <-signals:
-			return errors.New("ended while files were still open")
-		case <-time.After(grace):
-			return fmt.Errorf("ended while files were still open %v after the mount point was detached", grace)
+		case sig := <-signals:
+			if sig != unix.SIGHUP {
+				return errors.New("ended while files were still open")
+			}
+		case <-late:
+			return fmt.Errorf("ended while files were still open, %v after the mount point was detached", grace)
 		}
 	}
 }
 
 // end unmounts; if somebody is in the way, the mount point is detached and the
 // user is told who.
-func end(m *fs.Mount, mountpoint string, to console) error {
-	if err := m.Unmount(); err == nil {
+func (s *served) end() error {
+	if err := s.mount.Unmount(); err == nil {
 		return nil
 	}
 	who := "somebody"
-	if users := busyUsers(mountpoint); len(users) > 0 {
+	if users := busyUsers(s.mountpoint); len(users) > 0 {
 		who = strings.Join(users, ", ")
 	}
-	if err := detach(mountpoint, true); err != nil && !errors.Is(err, unix.EINVAL) {
+	if err := detach(s.mountpoint, true); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
-	_, _ = fmt.Fprintf(to.err, "attachfs: %s is in use by %s: detached; open files work for %v more\n", mountpoint, who, grace)
+	_, _ = fmt.Fprintf(s.to.err, "attachfs: %s is in use by %s: detached; open files work for %v more\n", s.mountpoint, who, grace)
 	return nil
 }
 

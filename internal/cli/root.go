@@ -35,8 +35,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if isMountHelper(args[0]) {
 		err = runHelper(ctx, args[1:], to, starter)
 	} else {
-		root := newRoot(to, starter)
-		root.SetArgs(args[1:])
+		root := newRoot(to, starter, args[1:])
 		err = root.ExecuteContext(ctx)
 	}
 	if err == nil {
@@ -68,7 +67,7 @@ func exitCode(err error) int {
 	}
 }
 
-func newRoot(to console, starter *starter) *cobra.Command {
+func newRoot(to console, starter *starter, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "attachfs",
 		Short:         "A read-only drive over the attachments of business services",
@@ -77,13 +76,14 @@ func newRoot(to console, starter *starter) *cobra.Command {
 		Args:          usage(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetArgs(args)
 	root.SetOut(to.out)
 	root.SetErr(to.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see %s --help", errUsage, err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		mountCommand(to, starter), demoCommand(to), checkCommand(to), umountCommand(), versionCommand(to),
+		mountCommand(to, starter, args), demoCommand(to), checkCommand(to), umountCommand(), versionCommand(to),
 	)
 	return root
 }

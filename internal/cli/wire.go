@@ -41,6 +41,9 @@ func newStack(c *Config, log *slog.Logger) (_ *stack, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if err := errors.Join(c.cacheConfig(log).Validate(), c.streamConfig().Validate(), c.mountConfig().Validate()); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	if err := os.MkdirAll(c.Cache.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the cache directory: %w", err)
 	}
@@ -73,7 +76,7 @@ func (s *stack) connect(p ProviderConfig, c *Config, state *catalog.State, strea
 		return err
 	}
 	s.closeLater(func() error { return closeProvider(provider) })
-	lender := broker.New(provider, broker.DefaultConfig(), log)
+	lender := broker.New(provider, c.brokerConfig(), log)
 	s.closeLater(lender.Close)
 	account := accountOf(provider)
 	learnt := state.Learnt(p.Name + "\n" + account)
@@ -157,6 +160,15 @@ func (c *Config) streamConfig() stream.Config {
 		Deadline: time.Duration(c.Read.Deadline), Stall: time.Duration(c.Read.Stall),
 		UserAgent: "attachfs/" + version(),
 	}
+}
+
+// brokerConfig lets the broker give up shortly before its callers do, so that
+// they are told why.
+func (c *Config) brokerConfig() broker.Config {
+	b := broker.DefaultConfig()
+	b.Patience = time.Duration(c.Read.Deadline) * 9 / 10
+	b.CallTimeout = min(b.CallTimeout, b.Patience)
+	return b
 }
 
 func (c *Config) mountConfig() fs.Config {

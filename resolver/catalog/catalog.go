@@ -135,14 +135,16 @@ func (c *Catalog) Close() error {
 	return nil
 }
 
-// Expire makes the provider be asked again for every directory, the next time
-// that it is needed. What is known is kept for the case that it does not answer.
+// Expire makes the provider be asked again for every directory and every refused
+// file, the next time that it is needed. Listings are kept for the case that it
+// does not answer.
 func (c *Catalog) Expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, d := range c.dirs {
 		d.until = time.Time{}
 	}
+	clear(c.refused)
 }
 
 // Readdir returns what dir holds, as far as it is known without asking an

@@ -64,9 +64,21 @@ func newNode(e resolver.Entry, name string) resolver.Node {
 	n := resolver.Node{Dir: e.Dir}
 	n.ID, n.Name, n.ModTime = e.ID, name, e.ModTime
 	if !e.Dir {
-		n.Version, n.Size, n.SHA256 = e.Version, max(e.Size, resolver.SizeUnknown), e.SHA256
+		n.Version, n.Size, n.SHA256 = version(e), max(e.Size, resolver.SizeUnknown), e.SHA256
 	}
 	return n
+}
+
+// version is the provider's, else made of the facts that change with content;
+// empty when there are none.
+func version(e resolver.Entry) string {
+	switch {
+	case e.Version != "":
+		return e.Version
+	case e.Size < 0 && e.ModTime.IsZero():
+		return ""
+	}
+	return fmt.Sprintf("%d bytes of %s", e.Size, e.ModTime.UTC().Format(time.RFC3339Nano))
 }
 
 // find returns the node of that name as it was listed.
