@@ -18,11 +18,11 @@ var errnos = []struct {
 	errno syscall.Errno
 }{
 	{errDying, syscall.EINTR},
+	{resolver.ErrThrottled, syscall.EAGAIN}, // also when it was so until the deadline
 	{context.DeadlineExceeded, syscall.ETIMEDOUT},
 	{resolver.ErrNotExist, syscall.ENOENT},
 	{resolver.ErrPermission, syscall.EACCES},
 	{resolver.ErrUnsupported, syscall.EOPNOTSUPP},
-	{resolver.ErrThrottled, syscall.EAGAIN},
 	{resolver.ErrQuota, syscall.EDQUOT},
 	{resolver.ErrChanged, syscall.ESTALE},
 	{resolver.ErrUnavailable, syscall.EIO},

@@ -84,7 +84,8 @@ func (m *Mount) options() *fusefs.Options {
 	return &fusefs.Options{
 		EntryTimeout: &m.cfg.EntryTimeout, AttrTimeout: &m.cfg.AttrTimeout, NegativeTimeout: &m.cfg.NegativeTimeout,
 		UID: m.cfg.UID, GID: m.cfg.GID,
-		RootStableAttr: &fusefs.StableAttr{Mode: fuse.S_IFDIR, Ino: 1},
+		NullPermissions: true, // mode 0000 is for files that are refused
+		RootStableAttr:  &fusefs.StableAttr{Mode: fuse.S_IFDIR, Ino: 1},
 		MountOptions: fuse.MountOptions{
 			Name: "attachfs", FsName: m.cfg.Source,
 			Options:                  []string{"ro", "default_permissions"},

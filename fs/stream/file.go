@@ -32,12 +32,13 @@ type file struct {
 	size      int64        // unknown until pinned, if the listing did not tell
 	pinned    *sight       // what the first good reply showed; nil before
 	object    cache.Object // what the pages are remembered as; set with pinned
+	doubt     int64        // another length that a reply told; 0 for none
+	trouble   error        // why a transfer is not getting on; nil while one does
 	oneGet    bool         // links are counted or ranges ignored: see plan.go
 	spool     *transfer    // the one GET that goes on to the end
 	transfers map[*transfer]struct{}
 	waiting   map[int64]*arrival
 	moved     chan struct{} // closed when somebody waits for more, or leaves; nil if nobody looks
-	failed    error         // how the last failed transfer ended
 	err       error         // no byte of this version can be had any more
 }
 
@@ -213,6 +214,9 @@ func (f *file) wait(ctx context.Context, a *arrival) (*cache.Page, error) {
 	if a.n == 0 && f.waiting[a.p] == a {
 		delete(f.waiting, a.p)
 	}
+	if f.trouble != nil {
+		return nil, fmt.Errorf("%w: %w", f.trouble, context.Cause(ctx))
+	}
 	return nil, context.Cause(ctx)
 }
 
@@ -249,13 +253,10 @@ func (f *file) pin(seen sight) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.pinned != nil {
-		err := compare(*f.pinned, seen, f.entry.SizeLearnt || f.entry.Size == unknown)
-		if err == nil || isFailure(err) {
-			return err
-		}
-		f.src.Ledger.Change(f.entry.ID, f.entry.Version, seen.Identity)
-		f.endVersionLocked(err)
-		return err
+		return f.matchLocked(seen)
+	}
+	if seen.Size == unknown {
+		seen.Size = f.size
 	}
 	if f.size != unknown && seen.Size != f.size {
 		return wrong("total of %d where the file has %d", seen.Size, f.size)
@@ -265,6 +266,24 @@ func (f *file) pin(seen sight) error {
 	f.src.Ledger.Learn(f.entry.ID, f.entry.Version, seen.Identity)
 	f.arriveLocked(identityPage, nil, nil)
 	return nil
+}
+
+// matchLocked compares a reply with what was pinned. Other content ends the
+// version. So does a length that contradicts one that was itself only learnt, if
+// a second reply tells it too: then it was the first that was wrong.
+func (f *file) matchLocked(seen sight) error {
+	err := compare(*f.pinned, seen)
+	if learnt := f.entry.SizeLearnt || f.entry.Size == unknown; isFailure(err) && learnt {
+		if f.doubt == seen.Size {
+			err = changed("length")
+		}
+		f.doubt = seen.Size
+	}
+	if err != nil && !isFailure(err) {
+		f.src.Ledger.Change(f.entry.ID, f.entry.Version, seen.Identity)
+		f.endVersionLocked(err)
+	}
+	return err
 }
 
 // endVersionLocked ends everything that waits for bytes of this version.

@@ -26,13 +26,12 @@ type sight struct {
 
 // compare tells whether a later reply shows the content that was pinned. It
 // returns nil, resolver.ErrChanged for other content, or a failure for a reply
-// that contradicts itself. learnt says that the pinned size was learnt from a
-// reply, not promised by a listing.
+// that contradicts itself.
 //
 // Tags decide; dates where there are no tags. A tag that differs while date and
 // length agree, on another link, is one that the origin makes per signature
 // (seen with signing proxies), and is no evidence.
-func compare(pinned, seen sight, learnt bool) error {
+func compare(pinned, seen sight) error {
 	resized := seen.Size != unknown && seen.Size != pinned.Size
 	switch tags, dates := pinned.ETag != "" && seen.ETag != "", pinned.LastModified != "" && seen.LastModified != ""; {
 	case tags && pinned.ETag != seen.ETag:
@@ -43,8 +42,6 @@ func compare(pinned, seen sight, learnt bool) error {
 		return changed("ETag")
 	case !tags && dates && pinned.LastModified != seen.LastModified:
 		return changed("Last-Modified")
-	case resized && !tags && !dates && learnt:
-		return changed("length")
 	case resized:
 		return wrong("total of %d where the file has %d", seen.Size, pinned.Size)
 	}

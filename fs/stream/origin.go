@@ -2,11 +2,8 @@ package stream
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 
@@ -79,9 +76,9 @@ func asFailure(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return &failure{err: fmt.Errorf("reading from origin: %w", cause)}
 	}
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		err = ue.Err // the url.Error would print the link
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err // the outer one would print the link
 	}
 	switch {
 	case errors.Is(err, errRedirects):
@@ -89,24 +86,5 @@ func asFailure(ctx context.Context, err error) error {
 	case errors.Is(err, resolver.ErrPermission):
 		return err
 	}
-	return &failure{err: fmt.Errorf("reading from origin: %s: %w", describe(err), resolver.ErrUnavailable)}
-}
-
-// describe tells what went wrong with a connection. Texts of other errors may
-// quote what the origin sent, such as the signed address of a redirect.
-func describe(err error) string {
-	var op *net.OpError
-	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &dns):
-		return dns.Error()
-	case errors.As(err, &op):
-		return op.Error()
-	case errors.As(err, &cert):
-		return cert.Error()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "connection closed by the origin"
-	}
-	return "not a usable HTTP answer"
+	return &failure{err: fmt.Errorf("reading from origin: %v: %w", resolver.Redact(err), resolver.ErrUnavailable)}
 }

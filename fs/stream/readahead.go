@@ -26,6 +26,7 @@ type run struct {
 	next    int64  // where he is expected to read
 	fetched int64  // up to where bytes are here or coming
 	window  int64  // how far ahead of him is fetched; 0 for a random read
+	grown   int64  // the window does not grow again before he is here
 	used    uint64 // tick of his last read
 }
 
@@ -68,13 +69,17 @@ func (a *readAhead) find(off int64) *run {
 }
 
 // grow doubles the window of the run at off, up to limit, and returns the run,
-// or nil if the read at off belongs to none.
+// or nil if the read at off belongs to none. It does so once for what is on its
+// way: the kernel sends several requests at a time, which all wait for it.
 func (a *readAhead) grow(off, limit int64) *run {
 	r := a.find(off)
 	if r == nil || r.window == 0 {
 		return nil
 	}
-	r.window = min(2*r.window, limit)
+	if off >= r.grown {
+		r.grown = max(r.fetched, r.next)
+		r.window = min(2*r.window, limit)
+	}
 	return r
 }
 
@@ -92,10 +97,10 @@ func (a *readAhead) sequential() bool {
 // the read is served by what is on its way and the next piece can wait: pieces
 // are a quarter of the window, so that four are under way at a time.
 func (r *run) plan(read byteRange, size int64) (want byteRange, chunk int64) {
-	chunk = min(max(r.window/4, cache.BlockSize), maxRange)
+	chunk = min(max(pageDown(r.window/4), cache.BlockSize), maxRange)
 	target := min(pageUp(max(read.limit, r.next)+r.window), size)
 	if read.limit > r.fetched {
-		return byteRange{pageDown(read.start), target}, max(chunk, read.limit-read.start)
+		return byteRange{pageDown(read.start), target}, max(chunk, pageUp(read.limit)-pageDown(read.start))
 	}
 	if target-r.fetched < chunk && target < size {
 		return byteRange{}, chunk

@@ -79,8 +79,10 @@ func TestReadAhead_GrowDoublesUpToTheLimit(t *testing.T) {
 	var a readAhead
 	r := a.note(byteRange{0, 128 * kib})
 	var windows []int64
-	for range 5 {
-		a.grow(0, 6*mib)
+	for off := int64(0); off < 5*mib; off += mib {
+		a.note(byteRange{off, off + 128*kib})
+		a.grow(off, 6*mib)
+		a.grow(off+64*kib, 6*mib) // another request of the same burst
 		windows = append(windows, r.window)
 	}
 	assert.Equal(t, []int64{2 * mib, 4 * mib, 6 * mib, 6 * mib, 6 * mib}, windows)

@@ -70,10 +70,10 @@ func check(resp *http.Response, want byteRange, size int64, name string) (reply,
 		return reply{}, err
 	}
 	if enc := resp.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return reply{}, wrong("encoded as %q", enc)
+		return reply{}, wrong("encoded, though it was not asked for")
 	}
 	r := reply{
-		total:    size,
+		total:    unknown,
 		etag:     strongETag(resp.Header.Get("ETag")),
 		modified: resp.Header.Get("Last-Modified"),
 	}
@@ -82,17 +82,17 @@ func check(resp *http.Response, want byteRange, size int64, name string) (reply,
 		_, r.total, _ = parseContentRange(resp.Header.Get("Content-Range"))
 		return r, nil
 	case http.StatusOK:
-		return checkWhole(resp, r, want, name)
+		return checkWhole(resp, r, want, size, name)
 	default:
-		return checkPart(resp, r, want)
+		return checkPart(resp, r, want, size)
 	}
 }
 
 // checkWhole checks a 200: it must be the whole file. One of another length can
 // be other content only if the whole was asked for and a validator says so; a
 // page of text never is.
-func checkWhole(resp *http.Response, r reply, want byteRange, name string) (reply, error) {
-	size, length, contentType := r.total, resp.ContentLength, mediaType(resp.Header.Get("Content-Type"))
+func checkWhole(resp *http.Response, r reply, want byteRange, size int64, name string) (reply, error) {
+	length, contentType := resp.ContentLength, mediaType(resp.Header.Get("Content-Type"))
 	resized := size != unknown && length >= 0 && length != size
 	_, page := pages[contentType]
 	if resized && (want != whole || page || (r.etag == "" && r.modified == "")) {
@@ -101,16 +101,13 @@ func checkWhole(resp *http.Response, r reply, want byteRange, name string) (repl
 	if size == unknown && foreign(name, contentType) {
 		return r, wrong("a page of %s in place of the file", contentType)
 	}
-	r.byteRange = byteRange{0, length} // -1 is unknown
-	if length >= 0 {
-		r.total = length
-	}
+	r.byteRange, r.total = byteRange{0, length}, length // -1 is unknown
 	return r, nil
 }
 
 // checkPart checks a 206: it must start where it was asked to, hold no more
 // than was asked, and as much as there is.
-func checkPart(resp *http.Response, r reply, want byteRange) (reply, error) {
+func checkPart(resp *http.Response, r reply, want byteRange, size int64) (reply, error) {
 	if want == whole {
 		return r, wrong("a part where the whole was asked for")
 	}
@@ -118,14 +115,16 @@ func checkPart(resp *http.Response, r reply, want byteRange) (reply, error) {
 	if err != nil {
 		return r, wrong("%w", err)
 	}
-	if total != unknown {
-		r.total = total
+	r.total = total
+	end := total
+	if end == unknown {
+		end = size
 	}
 	expected := want
-	if r.total != unknown && (expected.limit == unknown || expected.limit > r.total) {
-		expected.limit = r.total
+	if end != unknown && (expected.limit == unknown || expected.limit > end) {
+		expected.limit = end
 	}
-	short := r.total == unknown && got.limit < expected.limit // the file may end there
+	short := end == unknown && got.limit < expected.limit // the file may end there
 	if got.start != want.start || (expected.limit != unknown && got.limit != expected.limit && !short) {
 		return r, wrong("bytes [%d, %d) where [%d, %d) were asked for", got.start, got.limit, want.start, expected.limit)
 	}
@@ -140,7 +139,9 @@ func checkPart(resp *http.Response, r reply, want byteRange) (reply, error) {
 // link.
 func checkStatus(resp *http.Response, size int64) error {
 	code := resp.StatusCode
-	err := fmt.Errorf("origin answered %s: %w", resp.Status, kindOf(code))
+	// The reason is ours: theirs may quote the link.
+	status := strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
+	err := fmt.Errorf("origin answered %s: %w", status, kindOf(code))
 	switch {
 	case code == http.StatusOK, code == http.StatusPartialContent:
 		return nil
@@ -149,7 +150,7 @@ func checkStatus(resp *http.Response, size int64) error {
 		if empty := total == 0 && size == unknown; err == nil && (empty || size != unknown && total != size) {
 			return nil
 		}
-		return wrong("%s", resp.Status)
+		return wrong("%s", status)
 	case code == http.StatusNotFound, code == http.StatusGone:
 		return &failure{class: resolver.Gone, err: err}
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
@@ -157,7 +158,7 @@ func checkStatus(resp *http.Response, size int64) error {
 	case code >= 400:
 		return &failure{class: resolver.Denied, err: err}
 	default:
-		return wrong("%s", resp.Status)
+		return wrong("%s", status)
 	}
 }
 

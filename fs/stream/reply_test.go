@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 		},
 		"part without a total of a known size": {
 			code: 206, length: 100, head: head{"Content-Range": "bytes 100-199/*"}, want: part, size: size,
-			reply: reply{byteRange: part, total: size, ranged: true},
+			reply: reply{byteRange: part, total: unknown, ranged: true},
 		},
 		"part without a total of an unknown size": {
 			code: 206, length: 100, head: head{"Content-Range": "bytes 100-199/*"}, want: part, size: unknown,
@@ -134,7 +134,7 @@ func TestCheck(t *testing.T) {
 			code: 200, length: 7, want: part, size: unknown, reply: reply{byteRange: byteRange{0, 7}, total: 7},
 		},
 		"whole without a length": {
-			code: 200, length: -1, want: whole, size: size, reply: reply{byteRange: whole, total: size},
+			code: 200, length: -1, want: whole, size: size, reply: reply{byteRange: whole, total: unknown},
 		},
 		"whole without a length of unknown size": {
 			code: 200, length: -1, want: whole, size: unknown, reply: reply{byteRange: whole, total: unknown},

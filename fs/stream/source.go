@@ -9,9 +9,14 @@ import (
 	"sync"
 	"sync/atomic"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/attachfs/attachfs/cache"
 	"github.com/attachfs/attachfs/resolver"
 )
+
+// rememberedFailures is of how many files the last failure is remembered.
+const rememberedFailures = 1024
 
 // errClosed is what readers get after Close.
 var errClosed = fmt.Errorf("mount is being closed: %w", resolver.ErrUnavailable)
@@ -80,7 +85,7 @@ func (s *Streams) window() int64 {
 	s.mu.Lock()
 	readers := max(1, s.readers)
 	s.mu.Unlock()
-	return max(cache.BlockSize, min(s.cfg.Window, s.cache.Budget()/2/int64(readers)))
+	return max(cache.BlockSize, pageDown(min(s.cfg.Window, s.cache.Budget()/2/int64(readers))))
 }
 
 func (s *Streams) countReader(n int) {
@@ -107,7 +112,8 @@ type Source struct {
 	*Streams
 	SourceConfig
 	origin *origin
-	spools atomic.Uint64 // replies without length so far
+	failed *lru.Cache[fileKey, error] // how the last transfer of a file failed
+	spools atomic.Uint64              // replies without length so far
 
 	mu    sync.Mutex // guards the following
 	files map[fileKey]*file
@@ -127,6 +133,7 @@ func (s *Streams) Source(cfg SourceConfig) *Source {
 		origin: newOrigin(cfg.InsecureHosts, s.cfg.UserAgent),
 		files:  make(map[fileKey]*file),
 	}
+	src.failed, _ = lru.New[fileKey, error](rememberedFailures) // fails only for sizes below 1
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sources = append(s.sources, src)
@@ -168,8 +175,7 @@ type Status struct {
 	Cached int
 	// Lease is the lease at hand, nil if there is none.
 	Lease *resolver.Lease
-	// Err is what the last transfer that failed ended with, nil if none did
-	// since the file was opened.
+	// Err is how the last transfer ended, nil if it brought what it should.
 	Err error
 }
 
@@ -181,11 +187,22 @@ func (s *Source) Status(entry resolver.File) Status {
 	f := s.hold(entry)
 	defer f.release()
 	st := Status{Lease: s.Lender.Peek(entry.ID)}
+	st.Err, _ = s.failed.Peek(f.key)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	st.Err = f.failed
 	st.Cached = f.cachedPercentLocked()
 	return st
+}
+
+// note remembers how a transfer ended.
+func (s *Source) note(key fileKey, err error) {
+	switch err {
+	case nil:
+		s.failed.Remove(key)
+	case errAbandoned:
+	default:
+		s.failed.Add(key, err)
+	}
 }
 
 // spoolObject names the pages of one reply without length.

@@ -43,7 +43,12 @@ type transfer struct {
 	tries int
 }
 
+// newTransfer returns a transfer for r. Its bytes are filed by page, so r must
+// begin at one; its end may be the end of the file, or must be at one, too.
 func newTransfer(f *file, r byteRange) *transfer {
+	if r.start%cache.PageSize != 0 || (r.limit != unknown && r.limit != f.size && r.limit%cache.PageSize != 0) {
+		panic(fmt.Sprintf("stream: range [%d, %d) of %d bytes is not of whole pages", r.start, r.limit, f.size))
+	}
 	t := &transfer{f: f, pos: r.start, limit: r.limit}
 	t.ctx, t.cancel = context.WithCancelCause(f.src.ctx)
 	return t
@@ -74,8 +79,8 @@ func (t *transfer) end(err error) {
 	if f.spool == t {
 		f.spool = nil
 	}
+	f.src.note(f.key, err)
 	if err != nil && err != errAbandoned {
-		f.failed = err
 		f.src.log.Debug("transfer ended", "provider", f.src.Name, "file", f.entry.Name, "error", err)
 	}
 	if errors.Is(err, errAbandoned) {
@@ -104,6 +109,7 @@ func (t *transfer) bring() (err error) {
 		err := t.attempt()
 		if now := t.progress(); now > from {
 			from, pause, since, struck = now, firstPause, time.Now(), 0
+			t.troubled(nil)
 		}
 		var fail *failure
 		switch {
@@ -123,6 +129,7 @@ func (t *transfer) bring() (err error) {
 			}
 			continue // the broker sees to it that a fresh link is one call
 		}
+		t.troubled(err)
 		if time.Since(since) > t.f.src.cfg.Deadline {
 			return err
 		}
@@ -213,8 +220,14 @@ func (t *transfer) request(lease *resolver.Lease, want byteRange) error {
 	if err := t.accept(lease, r, want); err != nil {
 		return err
 	}
-	lease.Serve()
-	return t.take(watch, resp.Body)
+	if !t.unsized { // else it is not known to be the file yet
+		lease.Serve()
+	}
+	err = t.take(watch, resp.Body)
+	if t.unsized && err == nil {
+		lease.Serve()
+	}
+	return err
 }
 
 func (t *transfer) knownSize() int64 {
@@ -232,7 +245,7 @@ func (t *transfer) accept(lease *resolver.Lease, r reply, want byteRange) error 
 		generation: lease.Generation(),
 	}
 	learning := t.knownSize() == unknown
-	if r.ranged && r.total == unknown {
+	if r.ranged && r.total == unknown && learning {
 		return t.askWhole()
 	}
 	if r.limit == unknown && f.shows(seen.ETag) {
@@ -296,6 +309,13 @@ func (t *transfer) wantedLocked() bool {
 		}
 	}
 	return false
+}
+
+// troubled tells those who wait why.
+func (t *transfer) troubled(err error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	t.f.trouble = err
 }
 
 // progress is a number that changes whenever a byte came.

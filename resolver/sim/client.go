@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/attachfs/attachfs/resolver"
@@ -87,12 +85,9 @@ func (p *Provider) roundTrip(ctx context.Context, method, path string, in any) (
 	return text, nil
 }
 
-// unavailable takes the URL, with its query, out of err.
+// unavailable says no more of err than can be printed.
 func unavailable(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	return fmt.Errorf("%w: %w", resolver.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", resolver.ErrUnavailable, resolver.Redact(err))
 }
 
 func kindOf(status int) error {
