@@ -123,8 +123,9 @@ func (n *dirNode) stable(node *resolver.Node) fusefs.StableAttr {
 
 var _ = (fusefs.NodeOpendirHandler)((*dirNode)(nil))
 
-// OpendirHandle lists the directory. The kernel keeps the listing that it has,
-// if it is still the same.
+// OpendirHandle lists the directory. The kernel keeps the listing that it has, if
+// it is still the same; if not, it has to read this one without keeping it, which
+// makes it drop the old (go-fuse sets both flags where one is given).
 func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	ctx, done := n.mount.request(ctx)
 	defer done()
@@ -133,9 +134,9 @@ func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandl
 	if err != nil {
 		return nil, 0, n.mount.fail("readdir", n.provider.Name, dir.Name, err, toErrno(err))
 	}
-	flags := uint32(fuse.FOPEN_CACHE_DIR)
-	if n.serial.Swap(listing.Serial) == listing.Serial {
-		flags |= fuse.FOPEN_KEEP_CACHE
+	var flags uint32
+	if kept := n.serial.Swap(listing.Serial); kept == 0 || kept == listing.Serial {
+		flags = fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE
 	}
 	return &dirHandle{node: n, listing: listing}, flags, 0
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/attachfs/attachfs/resolver"
 )
@@ -31,7 +33,9 @@ func checkCommand(to console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runCheck(cmd.Context(), c, to)
+			ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
+			defer stop()
+			return runCheck(ctx, c, to)
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "", "configuration file (default $XDG_CONFIG_HOME/attachfs/config.toml)")

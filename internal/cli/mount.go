@@ -216,6 +216,7 @@ func (s *stack) reload(path string, log *slog.Logger) {
 				p.renew(now.Options)
 			}
 		}
+		p.broker.Expire()
 		p.catalog.Expire()
 	}
 	log.Info("credentials read again, listings dropped")

@@ -44,6 +44,9 @@ func newStack(c *Config, log *slog.Logger) (_ *stack, err error) {
 	if err := errors.Join(c.cacheConfig(log).Validate(), c.streamConfig().Validate(), c.mountConfig().Validate()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
+	if err := s.connect(c, log); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(c.Cache.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the cache directory: %w", err)
 	}
@@ -59,37 +62,39 @@ func newStack(c *Config, log *slog.Logger) (_ *stack, err error) {
 	s.closeLater(store.Close)
 	streams := stream.New(c.streamConfig(), store, log)
 	s.closeLater(streams.Close)
-	for _, p := range c.Providers {
-		if err := s.connect(p, c, state, streams, log); err != nil {
-			return nil, fmt.Errorf("provider %s: %w", p.Name, err)
-		}
+	for _, p := range s.providers {
+		s.build(p, c, state.Learnt(p.Name+"\n"+accountOf(p.provider)), streams, log.With("provider", p.Name))
 	}
 	return s, nil
 }
 
-// connect adds one provider: its API, the broker that lends its links, the
-// source that reads through them, and the catalog of its names.
-func (s *stack) connect(p ProviderConfig, c *Config, state *catalog.State, streams *stream.Streams, log *slog.Logger) error {
-	log = log.With("provider", p.Name)
-	provider, err := newProvider(p.Options, log)
-	if err != nil {
-		return err
+// connect makes the providers. It comes first, because what the user wrote may
+// be wrong, and nothing is to be left behind then.
+func (s *stack) connect(c *Config, log *slog.Logger) error {
+	for _, p := range c.Providers {
+		provider, err := newProvider(p.Options, log.With("provider", p.Name))
+		if err != nil {
+			return fmt.Errorf("provider %s: %w", p.Name, err)
+		}
+		s.closeLater(func() error { return closeProvider(provider) })
+		s.providers = append(s.providers, &connection{ProviderConfig: p, provider: provider})
 	}
-	s.closeLater(func() error { return closeProvider(provider) })
-	lender := broker.New(provider, c.brokerConfig(), log)
-	s.closeLater(lender.Close)
-	account := accountOf(provider)
-	learnt := state.Learnt(p.Name + "\n" + account)
-	source := streams.Source(stream.SourceConfig{
-		Name: p.Name, Account: account, InsecureHosts: p.InsecureHosts,
-		Lender: lender, Ledger: learnt,
+	return nil
+}
+
+// build puts on top of a provider the broker that lends its links, the source
+// that reads through them, and the catalog of its names.
+func (s *stack) build(p *connection, c *Config, learnt *catalog.Learnt, streams *stream.Streams, log *slog.Logger) {
+	p.broker = broker.New(p.provider, c.brokerConfig(), log)
+	s.closeLater(p.broker.Close)
+	p.source = streams.Source(stream.SourceConfig{
+		Name: p.Name, Account: accountOf(p.provider), InsecureHosts: p.InsecureHosts,
+		Lender: p.broker, Ledger: learnt,
 	})
-	names := catalog.New(provider, learnt, source, catalog.Config{
+	p.catalog = catalog.New(p.provider, learnt, p.source, catalog.Config{
 		ListingTTL: time.Duration(c.Mount.ListingTTL), Log: log,
 	})
-	s.closeLater(names.Close)
-	s.providers = append(s.providers, &connection{p, provider, names, lender, source})
-	return nil
+	s.closeLater(p.catalog.Close)
 }
 
 // newProvider makes the provider that the options are for. A provider that

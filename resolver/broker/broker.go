@@ -62,6 +62,7 @@ type Broker struct {
 
 	mu         sync.Mutex // guards the following
 	closed     bool
+	revision   string // of the provider, when it was last asked for a lease
 	generation uint64
 	sweep      int
 	files      map[resolver.ID]*record
@@ -148,13 +149,31 @@ func (b *Broker) Seed(id resolver.ID, link resolver.Link) {
 	}
 }
 
+// Expire forgets all links and refusals, so that the provider is asked again.
+func (b *Broker) Expire() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.expireLocked()
+}
+
+func (b *Broker) expireLocked() {
+	for _, r := range b.files {
+		r.lease, r.refused = nil, nil
+	}
+}
+
 // lend returns a lease or an error from memory, or the call that will bring
 // one.
 func (b *Broker) lend(id resolver.ID) (*resolver.Lease, *call, error) {
+	revision := b.currentRevision()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, nil, errClosed
+	}
+	if revision != b.revision { // what it would lend now may be something else
+		b.expireLocked()
+		b.revision = revision
 	}
 	now := time.Now()
 	r := b.recordLocked(id)
@@ -170,6 +189,14 @@ func (b *Broker) lend(id resolver.ID) (*resolver.Lease, *call, error) {
 	}
 	r.call.waiting++
 	return nil, r.call, nil
+}
+
+// currentRevision is the provider's, if it can tell one.
+func (b *Broker) currentRevision() string {
+	if r, ok := b.provider.(resolver.Revisioner); ok {
+		return r.Revision()
+	}
+	return ""
 }
 
 // ask brings a fresh link from the provider for all who wait. What may pass

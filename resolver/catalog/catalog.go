@@ -93,6 +93,7 @@ func (d *directory) settled(revision string, now time.Time) bool {
 type flight struct {
 	revision string   // the provider's when the flight began
 	before   *listing // what is to be replaced, or nil
+	outdated bool     // Expire came in between; guarded by Catalog.mu
 	done     chan struct{}
 	listing  *listing
 	err      error
@@ -143,6 +144,9 @@ func (c *Catalog) Expire() {
 	defer c.mu.Unlock()
 	for _, d := range c.dirs {
 		d.until = time.Time{}
+		if d.flight != nil {
+			d.flight.outdated = true
+		}
 	}
 	clear(c.refused)
 }
@@ -313,6 +317,9 @@ func (c *Catalog) land(dir resolver.ID, f *flight, fresh *listing, err error) {
 		d.err, d.until = err, now.Add(retryDelay)
 	default:
 		d.until = now.Add(retryDelay)
+	}
+	if f.outdated {
+		d.until = time.Time{}
 	}
 	f.listing, f.err = d.listing, d.err
 	warn := d.stale && !wasStale
