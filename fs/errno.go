@@ -42,10 +42,15 @@ func toErrno(err error) syscall.Errno {
 }
 
 // openErrno maps an error of an open handle, where a file that is gone is not a
-// missing name.
+// missing name, and EAGAIN would mean that the file becomes readable later:
+// programs with an event loop, those in Go too, then wait for ever.
 func openErrno(err error) syscall.Errno {
-	if errors.Is(err, resolver.ErrNotExist) {
+	switch errno := toErrno(err); errno {
+	case syscall.ENOENT:
 		return syscall.ESTALE
+	case syscall.EAGAIN:
+		return syscall.ETIMEDOUT
+	default:
+		return errno
 	}
-	return toErrno(err)
 }

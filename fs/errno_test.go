@@ -29,8 +29,11 @@ func TestToErrno(t *testing.T) {
 	for kind, want := range kinds {
 		t.Run(kind.Error(), func(t *testing.T) {
 			wantOpen := want
-			if kind == resolver.ErrNotExist {
+			switch kind {
+			case resolver.ErrNotExist:
 				wantOpen = syscall.ESTALE
+			case resolver.ErrThrottled:
+				wantOpen = syscall.ETIMEDOUT
 			}
 			for _, err := range []error{
 				kind,
@@ -72,6 +75,7 @@ func TestToErrno_OfTwoKinds(t *testing.T) {
 		{[2]error{resolver.ErrUnavailable, resolver.ErrPermission}, syscall.EACCES},
 		{[2]error{resolver.ErrUnavailable, resolver.ErrChanged}, syscall.ESTALE},
 		{[2]error{resolver.ErrUnavailable, resolver.ErrThrottled}, syscall.EAGAIN},
+		{[2]error{context.DeadlineExceeded, resolver.ErrThrottled}, syscall.EAGAIN},
 		{[2]error{resolver.ErrUnavailable, context.DeadlineExceeded}, syscall.ETIMEDOUT},
 		{[2]error{context.DeadlineExceeded, errDying}, syscall.EINTR},
 	} {
