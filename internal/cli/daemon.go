@@ -153,10 +153,10 @@ func (s *starter) Ready(line string) {
 	if s == nil {
 		return
 	}
-	s.send(report{Line: line})
 	if err := os.Chdir("/"); err != nil {
 		slog.Warn("cannot leave the working directory", "error", err)
 	}
+	s.send(report{Line: line})
 }
 
 // Failed lets the waiting process print err and exit with code. It has no

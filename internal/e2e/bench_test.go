@@ -1,0 +1,636 @@
+package e2e_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/attachfs/attachfs/internal/linksim"
+)
+
+// How to run these, and what they found: docs/performance.md. Each measures
+// its limit in the same run and reports the ratio, because absolute figures
+// drift with the machine. Everything goes through a real mount by the
+// default configuration; every iteration mounts anew with an empty cache.
+
+// farOrigin is an origin a round trip of 20 ms away.
+var farOrigin = linksim.Behaviour{Delay: 20 * time.Millisecond}
+
+// thinOrigin is farOrigin, and 50 MB/s per connection is all it gives.
+var thinOrigin = linksim.Behaviour{Delay: 20 * time.Millisecond, BytesPerSecond: 50e6}
+
+var benchSettings = settings{log: `level = "warn"`}
+
+// stopNow unmounts at the end of an iteration and makes room for the next.
+func stopNow(b *testing.B, p *process) {
+	b.Helper()
+	require.NoError(b, p.stop(b, unix.SIGTERM))
+	require.NoError(b, os.RemoveAll(p.cache))
+}
+
+// rehearse reads a file that is not measured: the first use of memory that the
+// machine has not used for long costs several times as much.
+func rehearse(b *testing.B, origin *linksim.Origin, dir string) {
+	b.Helper()
+	require.NoError(b, pullFile(filepath.Join(dir, "rehearsal"), rehearsal))
+	origin.ResetCounts()
+}
+
+var rehearsal = linksim.Pattern(1000, 300*mib)
+
+// withRehearsal is an origin that has the file for rehearse.
+func withRehearsal(b *testing.B, opts ...linksim.Option) *linksim.Origin {
+	b.Helper()
+	origin := startOrigin(b, opts...)
+	origin.Put(linksim.Object{Path: "rehearsal", Content: rehearsal})
+	return origin
+}
+
+// What is left of a direct download when a file is read through the mount for
+// the first time, and what does it cost the machine?
+func BenchmarkSequentialCold(b *testing.B) {
+	b.Run("disk", func(b *testing.B) { sequentialCold(b, withRehearsal(b), directClient(b), benchSettings) })
+	b.Run("nodisk", func(b *testing.B) {
+		s := benchSettings
+		s.cache = `disk = 0`
+		sequentialCold(b, withRehearsal(b), directClient(b), s)
+	})
+	b.Run("tls", func(b *testing.B) {
+		origin := withRehearsal(b, linksim.WithTLS())
+		trusted := filepath.Join(b.TempDir(), "origin.pem")
+		require.NoError(b, os.WriteFile(trusted, origin.CertPEM(), 0o600))
+		s := benchSettings
+		s.env = []string{"SSL_CERT_FILE=" + trusted}
+		c, pool := directClient(b), x509.NewCertPool()
+		require.True(b, pool.AppendCertsFromPEM(origin.CertPEM()))
+		c.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: pool}
+		sequentialCold(b, origin, c, s)
+	})
+}
+
+func sequentialCold(b *testing.B, origin *linksim.Origin, c *http.Client, s settings) {
+	content := linksim.Pattern(1, 512*mib)
+	origin.Put(linksim.Object{Path: "f", Content: content})
+	var f figures
+	for b.Loop() {
+		p, dir := mountOrigin(b, origin, s)
+		rehearse(b, origin, dir)
+		before := directSpeed(b, c, origin, "f", content)
+		origin.ResetCounts()
+		used := cpuSeconds(b, p.cmd.Process.Pid)
+		speed := pullSpeed(b, filepath.Join(dir, "f"), content)
+		used = cpuSeconds(b, p.cmd.Process.Pid) - used
+		f.add("MB/s", speed)
+		f.add("GETs", float64(origin.Counts().Gets))
+		f.add("fetched/size", float64(origin.Counts().Bytes)/float64(content.Size()))
+		f.add("of-direct", speed/((before+directSpeed(b, c, origin, "f", content))/2))
+		f.add("cpu-s/GiB", used*(1<<30)/float64(content.Size()))
+		f.add("peak-MiB", peakMemory(b, p.cmd.Process.Pid))
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// Does the distance of the origin slow a sequential reader down?
+func BenchmarkSequentialCold20ms(b *testing.B) {
+	sequentialFar(b, farOrigin, 512*mib, 512*mib)
+}
+
+// Do parallel ranges bring more than one connection gives?
+func BenchmarkSequentialCold20ms50MBps(b *testing.B) {
+	sequentialFar(b, thinOrigin, 512*mib, 25*mib)
+}
+
+// sequentialFar reads size bytes through the mount and direct bytes without.
+func sequentialFar(b *testing.B, behaviour linksim.Behaviour, size, direct int64) {
+	origin := withRehearsal(b)
+	content, part := linksim.Pattern(1, size), linksim.Pattern(2, direct)
+	origin.Put(linksim.Object{Path: "f", Content: content, Behaviour: behaviour})
+	origin.Put(linksim.Object{Path: "part", Content: part, Behaviour: behaviour})
+	var f figures
+	for b.Loop() {
+		p, dir := mountOrigin(b, origin, benchSettings)
+		rehearse(b, origin, dir)
+		origin.SetAPIDelay(behaviour.Delay)
+		speed := pullSpeed(b, filepath.Join(dir, "f"), content)
+		f.add("MB/s", speed)
+		f.add("GETs", float64(origin.Counts().Gets))
+		f.add("of-direct", speed/directSpeed(b, directClient(b), origin, "part", part))
+		f.add("peak-MiB", peakMemory(b, p.cmd.Process.Pid))
+		origin.SetAPIDelay(0)
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// together runs n readers at once, all of which must succeed.
+func together(b *testing.B, n int, read func(i int) error) {
+	b.Helper()
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = read(i) })
+	}
+	wg.Wait()
+	require.NoError(b, errors.Join(errs...))
+}
+
+// Do four readers of four files get in each other's way?
+func BenchmarkFourReadersCold(b *testing.B) {
+	origin := withRehearsal(b)
+	const readers, size = 4, 256 * mib
+	contents := make([]linksim.Content, readers)
+	for i := range contents {
+		contents[i] = linksim.Pattern(uint64(i), size)
+		origin.Put(linksim.Object{Path: fmt.Sprint(i), Content: contents[i]})
+	}
+	all := func(read func(i int) error) float64 {
+		began := time.Now()
+		together(b, readers, read)
+		return megabytes(readers*size, began)
+	}
+	var f figures
+	for b.Loop() {
+		p, dir := mountOrigin(b, origin, benchSettings)
+		rehearse(b, origin, dir)
+		c := directClient(b)
+		direct := all(func(i int) error { return directDownload(c, origin, fmt.Sprint(i), contents[i]) })
+		origin.ResetCounts()
+		speed := all(func(i int) error { return pullFile(filepath.Join(dir, fmt.Sprint(i)), contents[i]) })
+		f.add("MB/s", speed)
+		f.add("GETs", float64(origin.Counts().Gets))
+		f.add("fetched/size", float64(origin.Counts().Bytes)/(readers*size))
+		f.add("of-direct", speed/direct)
+		f.add("peak-MiB", peakMemory(b, p.cmd.Process.Pid))
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// How fast is a second read that attachfs answers from its cache, the kernel
+// having forgotten the file?
+func BenchmarkSequentialWarm(b *testing.B) {
+	b.Run("memory", func(b *testing.B) {
+		origin := startOrigin(b)
+		content := linksim.Pattern(1, 192*mib)
+		origin.Put(linksim.Object{Path: "f", Content: content})
+		var f figures
+		for b.Loop() {
+			p, dir := mountOrigin(b, origin, benchSettings)
+			require.NoError(b, pullFile(filepath.Join(dir, "f"), content))
+			origin.ResetCounts()
+			f.warm(b, filepath.Join(dir, "f"), content)
+			f.add("refetched/size", float64(origin.Counts().Bytes)/float64(content.Size()))
+			stopNow(b, p)
+		}
+		f.report(b)
+	})
+	b.Run("disk", func(b *testing.B) {
+		origin := startOrigin(b)
+		content := linksim.Pattern(1, 512*mib)
+		origin.Put(linksim.Object{Path: "f", Content: content})
+		var f figures
+		for b.Loop() {
+			s := benchSettings
+			s.cacheDir = b.TempDir()
+			p, dir := mountOrigin(b, origin, s)
+			require.NoError(b, pullFile(filepath.Join(dir, "f"), content))
+			require.NoError(b, p.stop(b, unix.SIGTERM))
+			p, dir = mountOrigin(b, origin, s)
+			origin.ResetCounts()
+			heat(b, s.cacheDir)
+			// Pages are verified when they are first read after a start.
+			f.add("first-MB/s", pullSpeed(b, filepath.Join(dir, "f"), content))
+			heat(b, s.cacheDir)
+			f.warm(b, filepath.Join(dir, "f"), content)
+			f.add("refetched/size", float64(origin.Counts().Bytes)/float64(content.Size()))
+			stopNow(b, p)
+		}
+		f.report(b)
+	})
+}
+
+// warm measures path against a bare file that is answered by pread, and
+// against the local file, all with their own pages dropped, and the pages
+// beneath them at hand.
+func (f *figures) warm(b *testing.B, path string, content linksim.Content) {
+	native := nativeFile(b, content)
+	bare := filepath.Join(mountBare(b, native, 0), "file")
+	require.NoError(b, pullFile(bare, content))
+	var speeds, limits []float64
+	for range 3 {
+		dropPages(b, path)
+		speeds = append(speeds, pullSpeed(b, path, content))
+		dropPages(b, bare)
+		heat(b, filepath.Dir(native))
+		limits = append(limits, pullSpeed(b, bare, content))
+	}
+	speed := quantile(speeds, 0.5)
+	f.add("MB/s", speed)
+	f.add("of-bare-fuse", speed/quantile(limits, 0.5))
+	f.add("of-native-hot", speed/pullSpeed(b, native, content))
+}
+
+// heat brings what is below dir into the page cache.
+func heat(b *testing.B, dir string) {
+	b.Helper()
+	buf := make([]byte, mib)
+	require.NoError(b, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = file.Close() }()
+		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{file}, buf)
+		return err
+	}))
+}
+
+// Is a second read that the kernel can answer as fast as one of a local file,
+// though the file was closed and opened again?
+func BenchmarkSequentialHot(b *testing.B) {
+	origin := startOrigin(b)
+	content := linksim.Pattern(1, 192*mib)
+	origin.Put(linksim.Object{Path: "f", Content: content})
+	var f figures
+	for b.Loop() {
+		p, dir := mountOrigin(b, origin, benchSettings)
+		native := nativeFile(b, content)
+		bare := filepath.Join(mountBare(b, native, 0), "file")
+		hot := func(path string) float64 {
+			var speeds []float64
+			for range 4 {
+				speeds = append(speeds, pullSpeed(b, path, content))
+			}
+			return quantile(speeds[1:], 0.5)
+		}
+		speed := hot(filepath.Join(dir, "f"))
+		f.add("MB/s", speed)
+		f.add("of-bare-fuse", speed/hot(bare))
+		f.add("of-native", speed/hot(native))
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// eachDistance runs a benchmark of waiting at 20 ms, and at 20 ms where a
+// connection is slow, too: parallel ranges must not be paid with waiting.
+func eachDistance(b *testing.B, bench func(*testing.B, linksim.Behaviour)) {
+	b.Run("20ms", func(b *testing.B) { bench(b, farOrigin) })
+	b.Run("20ms50MBps", func(b *testing.B) { bench(b, thinOrigin) })
+}
+
+// How many round trips does a program wait for the first byte of a large file?
+func BenchmarkFirstByte(b *testing.B) {
+	eachDistance(b, func(b *testing.B, behaviour linksim.Behaviour) {
+		const files = 20
+		origin := startOrigin(b)
+		for i := range files + 1 {
+			origin.Put(linksim.Object{Path: smallName(i), Content: linksim.Pattern(uint64(i), 64*mib), Behaviour: behaviour})
+		}
+		origin.SetAPIDelay(behaviour.Delay)
+		var f figures
+		for b.Loop() {
+			p, dir := mountOrigin(b, origin, benchSettings)
+			_, err := os.ReadDir(dir)
+			require.NoError(b, err)
+			trip := roundTrip(b, origin, smallName(0))
+			// The first file pays for the first connections.
+			firstByte(b, filepath.Join(dir, smallName(files)), 0)
+			var with, without []float64
+			for i := range files {
+				path := filepath.Join(dir, smallName(i))
+				// The first read leaves a lease behind, and nothing else of the
+				// half that is read next.
+				without = append(without, firstByte(b, path, 0)/trip)
+				calls := origin.Counts().LinkCalls
+				with = append(with, firstByte(b, path, 32*mib)/trip)
+				require.Equal(b, calls, origin.Counts().LinkCalls, "a lease was to be at hand")
+			}
+			f.add("trips", quantile(without, 0.5))
+			f.add("trips-p95", quantile(without, 0.95))
+			f.add("leased-trips", quantile(with, 0.5))
+			f.add("leased-trips-p95", quantile(with, 0.95))
+			stopNow(b, p)
+		}
+		f.report(b)
+	})
+}
+
+// firstByte opens a file and reads one byte at off; it returns the seconds.
+func firstByte(b *testing.B, path string, off int64) float64 {
+	b.Helper()
+	began := time.Now()
+	file, err := os.Open(path)
+	require.NoError(b, err)
+	_, err = file.ReadAt(make([]byte, 1), off)
+	took := since(began)
+	require.NoError(b, err)
+	require.NoError(b, file.Close())
+	return took
+}
+
+// How many round trips does a read at a random place take, and how much is
+// fetched for it?
+func BenchmarkRandom4KCold(b *testing.B) {
+	eachDistance(b, func(b *testing.B, behaviour linksim.Behaviour) {
+		content := linksim.Pattern(1, 1<<30)
+		origin := startOrigin(b)
+		origin.Put(linksim.Object{Path: "f", Content: content, Behaviour: behaviour})
+		origin.SetAPIDelay(behaviour.Delay)
+		var f figures
+		for b.Loop() {
+			p, dir := mountOrigin(b, origin, benchSettings)
+			trip := roundTrip(b, origin, "f")
+			firstByte(b, filepath.Join(dir, "f"), 500*mib) // the lease is not what is asked here
+			origin.ResetCounts()
+			const reads = 60
+			times := randomTimes(b, filepath.Join(dir, "f"), content, reads)
+			f.add("trips", quantile(times, 0.5)/trip)
+			f.add("trips-p95", quantile(times, 0.95)/trip)
+			f.add("KiB-fetched/read", float64(origin.Counts().Bytes)/reads/1024)
+			stopNow(b, p)
+		}
+		f.report(b)
+	})
+}
+
+// randomTimes reads n different blocks of 4 KiB and returns the seconds of each.
+func randomTimes(b *testing.B, path string, content linksim.Content, n int) []float64 {
+	b.Helper()
+	file, err := os.Open(path)
+	require.NoError(b, err)
+	defer func() { _ = file.Close() }()
+	random := rand.New(rand.NewPCG(4, 2))
+	seen := make(map[int64]bool)
+	buf, expected := make([]byte, 4096), make([]byte, 4096)
+	var times []float64
+	for len(times) < n {
+		block := random.Int64N(content.Size() / 4096)
+		if seen[block] {
+			continue
+		}
+		seen[block] = true
+		began := time.Now()
+		_, err := file.ReadAt(buf, block*4096)
+		times = append(times, since(began))
+		require.NoError(b, err)
+		_, err = content.ReadAt(expected, block*4096)
+		require.NoError(b, errIgnoringEOF(err))
+		requireSame(b, expected, buf)
+	}
+	return times
+}
+
+func errIgnoringEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// How long does one thread wait for 4 KiB that attachfs has in memory?
+func BenchmarkRandom4KWarm(b *testing.B) {
+	content := linksim.Pattern(1, 192*mib)
+	origin := startOrigin(b)
+	origin.Put(linksim.Object{Path: "f", Content: content})
+	var f figures
+	for b.Loop() {
+		p, dir := mountOrigin(b, origin, benchSettings)
+		native := nativeFile(b, content)
+		bare := filepath.Join(mountBare(b, native, 0), "file")
+		measure := func(path string) []float64 {
+			require.NoError(b, pullFile(path, content))
+			dropPages(b, path)
+			return randomTimes(b, path, content, 4000)
+		}
+		times := measure(filepath.Join(dir, "f"))
+		limit := quantile(measure(bare), 0.5)
+		f.add("us", quantile(times, 0.5)*1e6)
+		f.add("us-p95", quantile(times, 0.95)*1e6)
+		f.add("bare-fuse-us", limit*1e6)
+		f.add("of-bare-fuse", limit/quantile(times, 0.5))
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// Does a directory of small files cost a round trip for each?
+func BenchmarkSmallFiles(b *testing.B) {
+	for _, distance := range []struct {
+		name      string
+		behaviour linksim.Behaviour
+	}{{"0ms", linksim.Behaviour{}}, {"20ms", farOrigin}} {
+		for _, readers := range []int{1, 8} {
+			b.Run(fmt.Sprintf("%s/readers=%d", distance.name, readers), func(b *testing.B) {
+				smallFiles(b, distance.behaviour, readers)
+			})
+		}
+	}
+}
+
+// benchPatience is when a benchmark of many files ends though not all were read, so
+// that one that is slow does not hold up the others.
+const benchPatience = 6 * time.Second
+
+func smallFiles(b *testing.B, behaviour linksim.Behaviour, readers int) {
+	const files, size = 1000, 64 << 10
+	origin := startOrigin(b)
+	for i := range files {
+		origin.Put(linksim.Object{Path: smallName(i), Content: linksim.Pattern(uint64(i), size), Behaviour: behaviour})
+	}
+	origin.SetAPIDelay(behaviour.Delay)
+	// all reads the files in order and returns how many, and how many a second.
+	all := func(read func(i int) error) (done int, speed float64) {
+		var next, count atomic.Int64
+		began := time.Now()
+		together(b, readers, func(int) error {
+			for time.Since(began) < benchPatience {
+				i := int(next.Add(1)) - 1
+				if i >= files {
+					break
+				}
+				if err := read(i); err != nil {
+					return err
+				}
+				count.Add(1)
+			}
+			return nil
+		})
+		return int(count.Load()), float64(count.Load()) / since(began)
+	}
+	content := func(i int) linksim.Content { return linksim.Pattern(uint64(i), size) }
+	var f figures
+	for b.Loop() {
+		p, dir := mountOrigin(b, origin, benchSettings)
+		entries, err := os.ReadDir(dir)
+		require.NoError(b, err)
+		require.Len(b, entries, files)
+		origin.ResetCounts()
+		done, speed := all(func(i int) error { return pullFile(filepath.Join(dir, entries[i].Name()), content(i)) })
+		counts := origin.Counts()
+		f.add("files/s", speed)
+		f.add("GETs/file", float64(counts.Gets)/float64(done))
+		f.add("link-calls", float64(counts.LinkCalls))
+		c := directClient(b)
+		_, direct := all(func(i int) error { return directDownload(c, origin, smallName(i), content(i)) })
+		f.add("of-direct", speed/direct)
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// What does a program pay for opening a file whose content the kernel has?
+func BenchmarkOpenReadClose(b *testing.B) {
+	const files, rounds, size = 1000, 10, 4096
+	origin := startOrigin(b)
+	content := linksim.Pattern(1, size)
+	for i := range files {
+		origin.Put(linksim.Object{Path: smallName(i), Content: content})
+	}
+	buf := make([]byte, size)
+	pass := func(dir string) {
+		for i := range files {
+			file, err := os.Open(filepath.Join(dir, smallName(i)))
+			require.NoError(b, err)
+			n, err := file.Read(buf)
+			require.NoError(b, err)
+			require.Equal(b, size, n)
+			require.NoError(b, file.Close())
+		}
+	}
+	measure := func(dir string) float64 {
+		pass(dir)
+		began := time.Now()
+		for range rounds {
+			pass(dir)
+		}
+		return files * rounds / since(began)
+	}
+	var f figures
+	for b.Loop() {
+		p, dir := mountOrigin(b, origin, benchSettings)
+		limit := measure(filepath.Join(mountBare(b, nativeFile(b, content), files), "list"))
+		origin.ResetCounts()
+		speed := measure(dir)
+		require.LessOrEqual(b, origin.Counts().Gets, files, "it was to be cached")
+		f.add("files/s", speed)
+		f.add("of-bare-fuse", speed/limit)
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// What do ls and ls -l of a very large directory cost that attachfs knows and
+// the kernel does not, and what do they cost again?
+func BenchmarkListing(b *testing.B) {
+	const files = 100_000
+	origin := startOrigin(b, linksim.WithPageSize(10_000))
+	content := linksim.Pattern(1, 4096)
+	for i := range files {
+		origin.Put(linksim.Object{Path: smallName(i), Content: content})
+	}
+	var f figures
+	for b.Loop() {
+		s := benchSettings
+		s.cacheDir = b.TempDir()
+		p, dir := mountOrigin(b, origin, s)
+		f.add("unknown-readdir-s", listingSeconds(b, dir, files, false))
+		require.NoError(b, p.stop(b, unix.SIGTERM))
+
+		p, dir = mountOrigin(b, origin, s) // the listing is known, the kernel is new
+		origin.ResetCounts()
+		first := listingSeconds(b, dir, files, true)
+		again := listingSeconds(b, dir, files, true)
+		readdir := listingSeconds(b, dir, files, false)
+		f.add("list-calls", float64(origin.Counts().Lists))
+		require.Zero(b, origin.Counts().Gets)
+
+		bare := filepath.Join(mountBare(b, nativeFile(b, content), files), "list")
+		f.add("first-s", first)
+		f.add("again-s", again)
+		f.add("readdir-s", readdir)
+		f.add("first/bare", first/listingSeconds(b, bare, files, true))
+		f.add("again/bare", again/listingSeconds(b, bare, files, true))
+		f.add("readdir/bare", readdir/listingSeconds(b, bare, files, false))
+		f.add("peak-MiB", peakMemory(b, p.cmd.Process.Pid))
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// listingSeconds lists dir, with the attributes of each entry as it comes if stat is
+// set, as ls -l does; it returns the seconds.
+func listingSeconds(b *testing.B, dir string, n int, stat bool) float64 {
+	b.Helper()
+	began := time.Now()
+	d, err := os.Open(dir)
+	require.NoError(b, err)
+	defer func() { _ = d.Close() }()
+	count := 0
+	for {
+		names, err := d.Readdirnames(500)
+		for _, name := range names {
+			count++
+			if !stat {
+				continue
+			}
+			var st unix.Stat_t
+			if err := unix.Fstatat(int(d.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil || st.Size != 4096 {
+				require.FailNowf(b, "stat", "%s: size %d, %v", name, st.Size, err)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(b, err)
+	}
+	took := since(began)
+	require.Equal(b, n, count)
+	return took
+}
+
+// Do 64 sequential readers stay within the memory budget?
+func BenchmarkMemory64Readers(b *testing.B) {
+	const readers, size, budget = 64, 32 * mib, 256
+	origin := startOrigin(b)
+	for i := range readers {
+		origin.Put(linksim.Object{Path: fmt.Sprint(i), Content: linksim.Pattern(uint64(i), size)})
+	}
+	var f figures
+	for b.Loop() {
+		s := benchSettings
+		s.cache = fmt.Sprintf("memory = \"%dMiB\"", budget)
+		p, dir := mountOrigin(b, origin, s)
+		idle := peakMemory(b, p.cmd.Process.Pid)
+		origin.ResetCounts()
+		began := time.Now()
+		together(b, readers, func(i int) error {
+			return pullFile(filepath.Join(dir, fmt.Sprint(i)), linksim.Pattern(uint64(i), size))
+		})
+		f.add("MB/s", megabytes(readers*size, began))
+		f.add("peak-MiB", peakMemory(b, p.cmd.Process.Pid))
+		f.add("over-budget-MiB", peakMemory(b, p.cmd.Process.Pid)-budget)
+		f.add("idle-MiB", idle)
+		f.add("fetched/size", float64(origin.Counts().Bytes)/(readers*size))
+		stopNow(b, p)
+	}
+	f.report(b)
+}
