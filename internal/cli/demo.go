@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/attachfs/attachfs/fs"
 	"github.com/attachfs/attachfs/internal/demo"
 	"github.com/attachfs/attachfs/internal/linksim"
 	"github.com/attachfs/attachfs/resolver"
@@ -69,35 +68,18 @@ type demonstration struct {
 func (d *demonstration) run(ctx context.Context) error {
 	signals := catchSignals()
 	defer signal.Stop(signals)
-	if err := fuseAvailable(); err != nil {
-		return err
-	}
 	if err := d.makeDirectories(); err != nil {
-		return err
-	}
-	mountpoint, err := checkMountpoint(d.mountpoint, d.scratch)
-	if err != nil {
 		return err
 	}
 	c, err := d.config()
 	if err != nil {
 		return err
 	}
-	log := newLogger(c.Log, d.to)
-	s, err := newStack(c, log)
-	if err != nil {
-		return err
-	}
-	defer closeStack(s, log)
-	m, err := fs.New(mountpoint, c.mountConfig(), s.trees(), log)
-	if err != nil {
-		return explainMount(err)
-	}
-	d.greet(mountpoint, len(s.providers))
-	served := &served{m, mountpoint, d.to, log}
-	return served.wait(ctx, signals, nil)
+	return mounting{config: c, to: d.to, signals: signals, ready: d.greet}.on(ctx, d.mountpoint)
 }
 
+// makeDirectories makes the scratch directory, and a mount point if none was
+// given.
 func (d *demonstration) makeDirectories() (err error) {
 	if d.scratch, err = os.MkdirTemp("", "attachfs-demo-"); err != nil {
 		return fmt.Errorf("make a scratch directory: %w", err)
@@ -192,7 +174,7 @@ func (d *demonstration) manifest(origin *linksim.Origin, set string) (*manifest.
 // greet says that the mount answers, and what to try.
 func (d *demonstration) greet(mountpoint string, providers int) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(d.to.out, format+"\n", args...) }
-	say("mounted %s (%d providers)\n", mountpoint, providers)
+	say("%s\n", mountedLine(mountpoint, providers))
 	for _, s := range demoSources {
 		say("  %-10s %s", s.set, s.about)
 	}

@@ -83,33 +83,62 @@ func daemonizeMount(ctx context.Context, c *Config, args []string, to console) e
 	return nil
 }
 
-// runMount mounts, says so, and serves until the mount is gone.
+// runMount mounts, says so to all who wait for it, and serves until the mount is
+// gone.
 func runMount(ctx context.Context, c *Config, mountpoint string, to console, starter *starter) error {
 	signals := catchSignals()
 	defer signal.Stop(signals)
-	log := newLogger(c.Log, to)
+	run := mounting{config: c, to: to, signals: signals, reload: true}
+	run.ready = func(mountpoint string, providers int) {
+		line := mountedLine(mountpoint, providers)
+		_, _ = fmt.Fprintln(to.out, line)
+		notifyReady(line)
+		starter.Ready(line)
+	}
+	return run.on(ctx, mountpoint)
+}
+
+// mountedLine is what scripts wait for.
+func mountedLine(mountpoint string, providers int) string {
+	return fmt.Sprintf("mounted %s (%d providers)", mountpoint, providers)
+}
+
+// mounting is a run of attachfs with a mount.
+type mounting struct {
+	config  *Config
+	to      console
+	signals <-chan os.Signal
+	reload  bool // on SIGHUP, which otherwise ends the run
+	// ready is called when the mount answers.
+	ready func(mountpoint string, providers int)
+}
+
+// on mounts on mountpoint and returns when the mount is gone.
+func (r mounting) on(ctx context.Context, mountpoint string) error {
+	log := newLogger(r.config.Log, r.to)
 	if err := fuseAvailable(); err != nil {
 		return err
 	}
-	mountpoint, err := checkMountpoint(mountpoint, c.Cache.Dir)
+	mountpoint, err := checkMountpoint(mountpoint, r.config.Cache.Dir)
 	if err != nil {
 		return err
 	}
-	s, err := newStack(c, log)
+	s, err := newStack(r.config, log)
 	if err != nil {
 		return err
 	}
 	defer closeStack(s, log)
-	m, err := fs.New(mountpoint, c.mountConfig(), s.trees(), log)
+	m, err := fs.New(mountpoint, r.config.mountConfig(), s.trees(), log)
 	if err != nil {
 		return explainMount(err)
 	}
-	line := fmt.Sprintf("mounted %s (%d providers)", mountpoint, len(s.providers))
-	_, _ = fmt.Fprintln(to.out, line)
-	notifyReady(line)
-	starter.Ready(line)
-	served := &served{m, mountpoint, to, log}
-	return served.wait(ctx, signals, func() { s.reload(c.Path, log) })
+	r.ready(mountpoint, len(s.providers))
+	var reload func()
+	if r.reload {
+		reload = func() { s.reload(r.config.Path, log) }
+	}
+	served := &served{m, mountpoint, r.to, log}
+	return served.wait(ctx, r.signals, reload)
 }
 
 func closeStack(s *stack, log *slog.Logger) {

@@ -85,16 +85,29 @@ func TestRedirectLoop_Ends(t *testing.T) {
 
 func TestRedirect_ToAHostThatIsNotAllowed(t *testing.T) {
 	origin := trapOrigin(t)
-	content := linksim.Pattern(42, 300_001)
-	origin.Put(linksim.Object{Path: "f", Content: content})
-	origin.Inject("f", linksim.Fault{Kind: linksim.Redirect})
+	locations := map[string]string{
+		"another port":   "",
+		"plain http":     "http://192.0.2.1/x",
+		"cloud metadata": "https://169.254.169.254/latest/meta-data",
+		"a file":         "file:///etc/passwd",
+	}
+	for name, location := range locations {
+		origin.Put(shaped(small, name, 42))
+		origin.Inject(name, linksim.Fault{Kind: linksim.Redirect, Location: location})
+	}
 	p, dir := mountHosts(t, origin, fmt.Sprintf("[%q]", hostOf(t, origin.URL())))
-	requireFails(t, filepath.Join(dir, "f"), nil, unix.EACCES)
+	for name := range locations {
+		t.Run(name, func(t *testing.T) {
+			requireFails(t, filepath.Join(dir, name), nil, unix.EACCES)
+			assert.LessOrEqual(t, origin.CountsOf(name).Gets, 4)
+		})
+	}
 	assert.Empty(t, origin.ElsewhereHeaders(), "nothing was sent there")
 	assert.Contains(t, p.log.String(), "insecure_hosts")
-	assert.LessOrEqual(t, origin.Counts().Gets, 4)
 	origin.ClearFaults()
-	requireSame(t, contentOf(t, content), readInTime(t, filepath.Join(dir, "f")))
+	for name := range locations {
+		requireSame(t, contentOf(t, shaped(small, name, 42).Content), readInTime(t, filepath.Join(dir, name)))
+	}
 }
 
 // A document must not be able to make the mount read the intranet.
@@ -154,21 +167,28 @@ func TestBoundHeaders_AreRenewedWithTheirURL(t *testing.T) {
 }
 
 func TestDeadLink_OneRenewal(t *testing.T) {
-	for _, status := range []int{403, 401, 404, 410, 200, 400} {
-		for _, shape := range []string{small, large, hidden, counted} {
-			t.Run(fmt.Sprintf("%d, %s", status, shape), func(t *testing.T) {
-				origin := trapOrigin(t)
+	origin := trapOrigin(t)
+	shapes, statuses := []string{small, large, hidden, counted}, []int{403, 401, 404, 410, 200, 400}
+	name := func(status int, shape string) string { return fmt.Sprintf("%d, %s.pdf", status, shape) }
+	for _, status := range statuses {
+		for _, shape := range shapes {
+			object := shaped(shape, name(status, shape), 45)
+			origin.Put(object)
+			origin.Link(object.Path, object.Terms)
+		}
+	}
+	// The links are dead when they are given out.
+	origin.ExpireLinks()
+	_, dir := mountOrigin(t, origin, settings{})
+	for _, status := range statuses {
+		for _, shape := range shapes {
+			t.Run(name(status, shape), func(t *testing.T) {
 				origin.SetDeadStatus(status)
-				object := shaped(shape, "f.pdf", 45)
-				origin.Put(object)
-				// The link is dead when it is given out.
-				origin.Link("f.pdf", object.Terms)
-				origin.ExpireLinks()
 				origin.InjectAPI(linksim.LinkCall, linksim.Fault{Kind: linksim.OldLinks, Times: 1})
-				_, dir := mountOrigin(t, origin, settings{})
-				requireSame(t, contentOf(t, object.Content), read(t, filepath.Join(dir, "f.pdf")))
-				counts := origin.Counts()
-				assert.Equal(t, 2, counts.LinkCalls)
+				content := shaped(shape, "", 45).Content
+				requireSame(t, contentOf(t, content), read(t, filepath.Join(dir, name(status, shape))))
+				counts := origin.CountsOf(name(status, shape))
+				assert.Equal(t, 2, counts.LinksIssued, "the dead one, and one more")
 				// The kernel may ask for several places before the first is answered.
 				assert.GreaterOrEqual(t, counts.DeadUses, 1)
 				assert.Zero(t, counts.OverUses)
@@ -210,22 +230,25 @@ func TestDeadLink_ForEver(t *testing.T) {
 		{410, unix.ESTALE, unix.ENOENT},
 		{200, unix.EIO, unix.EIO},
 	} {
-		for _, shape := range []string{small, large, hidden, counted} {
+		origin := trapOrigin(t)
+		origin.SetDeadStatus(row.status)
+		shapes := []string{small, large, hidden, counted}
+		for _, shape := range shapes {
+			object := shaped(shape, shape+".pdf", 47)
+			object.Terms.Lifetime, object.Terms.Early = time.Hour, time.Hour
+			origin.Put(object)
+		}
+		_, dir := mountOrigin(t, origin, settings{})
+		for _, shape := range shapes {
 			t.Run(fmt.Sprintf("%d, %s", row.status, shape), func(t *testing.T) {
-				origin := trapOrigin(t)
-				origin.SetDeadStatus(row.status)
-				object := shaped(shape, "f.pdf", 47)
-				object.Terms.Lifetime, object.Terms.Early = time.Hour, time.Hour
-				origin.Put(object)
-				_, dir := mountOrigin(t, origin, settings{})
-				errno := row.read
-				if object.HideSize {
+				path, errno := filepath.Join(dir, shape+".pdf"), row.read
+				if shape == hidden || shape == counted {
 					errno = row.lookup
 				}
-				requireFails(t, filepath.Join(dir, "f.pdf"), nil, errno)
-				requireFails(t, filepath.Join(dir, "f.pdf"), nil, errno)
-				counts := origin.Counts()
-				assert.LessOrEqual(t, counts.LinkCalls, 3)
+				requireFails(t, path, nil, errno)
+				requireFails(t, path, nil, errno)
+				counts := origin.CountsOf(shape + ".pdf")
+				assert.LessOrEqual(t, counts.LinksIssued, 3)
 				// Places that the kernel asked for at once share a link.
 				assert.LessOrEqual(t, counts.Gets, 8)
 			})
@@ -270,10 +293,13 @@ func TestRemovedWhileOpen(t *testing.T) {
 	requireSame(t, contentOf(t, content), readInTime(t, filepath.Join(dir, "f")))
 }
 
-// goesOn finds the request that began at off, or in the page before it.
-func goesOn(origin *linksim.Origin, off, page int64) bool {
+// goesOn finds the request for a file that began at off, or in the page before it.
+func goesOn(origin *linksim.Origin, id string, off, page int64) bool {
 	for _, r := range origin.Requests() {
 		var first int64
+		if r.ID != id {
+			continue
+		}
 		if n, _ := fmt.Sscanf(r.Range, "bytes=%d-", &first); n == 1 && first <= off && first >= off/page*page {
 			return true
 		}
@@ -283,24 +309,23 @@ func goesOn(origin *linksim.Origin, off, page int64) bool {
 
 func TestBrokenTransfer_GoesOnWhereItStopped(t *testing.T) {
 	const after = 200_003
-	for _, fault := range []linksim.Fault{
-		{Kind: linksim.Stall, After: after, Times: 1},
-		{Kind: linksim.CleanCut, After: after, Times: 1},
-	} {
-		for _, shape := range []string{small, large, counted} {
-			t.Run(fmt.Sprintf("%s of %s", fault.Kind, shape), func(t *testing.T) {
-				origin := trapOrigin(t)
-				object := shaped(shape, "f", 50)
-				origin.Put(object)
-				origin.Inject("f", fault)
-				_, dir := mountOrigin(t, origin, settings{read: `stall = "300ms"`})
-				requireSame(t, contentOf(t, object.Content), read(t, filepath.Join(dir, "f")))
+	kinds, shapes := []linksim.FaultKind{linksim.Stall, linksim.CleanCut}, []string{small, large, counted}
+	for _, kind := range kinds {
+		origin := trapOrigin(t)
+		for _, shape := range shapes {
+			origin.Put(shaped(shape, shape, 50))
+			origin.Inject(shape, linksim.Fault{Kind: kind, After: after, Times: 1})
+		}
+		_, dir := mountOrigin(t, origin, settings{read: `stall = "300ms"`})
+		for _, shape := range shapes {
+			t.Run(fmt.Sprintf("%s of %s", kind, shape), func(t *testing.T) {
+				requireSame(t, contentOf(t, shaped(shape, "", 50).Content), read(t, filepath.Join(dir, shape)))
 				page := int64(1)
 				if shape == counted { // nobody may be reading yet: then only whole pages are kept
 					page = 64 << 10
 				}
-				assert.True(t, goesOn(origin, after, page), "%+v", origin.Requests())
-				assert.Equal(t, 1, origin.Counts().LinksIssued)
+				assert.True(t, goesOn(origin, shape, after, page), "%+v", origin.Requests())
+				assert.Equal(t, 1, origin.CountsOf(shape).LinksIssued)
 			})
 		}
 	}
@@ -316,18 +341,21 @@ func TestBrokenTransfers_ReaderSeesNothing(t *testing.T) {
 		"three times 502":            {Kind: linksim.Status, Status: 502, Times: 3},
 		"three times 429":            {Kind: linksim.Status, Status: 429, Times: 3},
 		"two stalls without a byte":  {Kind: linksim.Stall, Times: 2},
-		"two stalls before headers":  {Kind: linksim.Late, Delay: 20 * time.Second, Times: 2},
+		"two stalls before headers":  {Kind: linksim.Late, Delay: time.Hour, Times: 2},
 	}
+	origin, shapes := trapOrigin(t), []string{small, large, hidden}
 	for name, fault := range rows {
-		for _, shape := range []string{small, large, hidden} {
+		for _, shape := range shapes {
+			origin.Put(shaped(shape, name+", "+shape, 51))
+			origin.Inject(name+", "+shape, fault)
+		}
+	}
+	_, dir := mountOrigin(t, origin, settings{read: `stall = "500ms"`})
+	for name := range rows {
+		for _, shape := range shapes {
 			t.Run(name+", "+shape, func(t *testing.T) {
-				origin := trapOrigin(t)
-				object := shaped(shape, "f", 51)
-				origin.Put(object)
-				origin.Inject("f", fault)
-				_, dir := mountOrigin(t, origin, settings{read: `stall = "500ms"`})
-				requireSame(t, contentOf(t, object.Content), read(t, filepath.Join(dir, "f")))
-				assert.Equal(t, 1, origin.Counts().LinksIssued, "the link is not to blame")
+				requireSame(t, contentOf(t, shaped(shape, "", 51).Content), read(t, filepath.Join(dir, name+", "+shape)))
+				assert.Equal(t, 1, origin.CountsOf(name+", "+shape).LinksIssued, "the link is not to blame")
 			})
 		}
 	}
@@ -377,24 +405,35 @@ func TestNothingComes_UntilTheDeadline(t *testing.T) {
 		"429":                      {Kind: linksim.Status, Status: 429, Header: http.Header{"Retry-After": {"3600"}}},
 		"refused":                  {Kind: linksim.Refuse},
 	}
+	origin, shapes := trapOrigin(t), []string{small, hidden}
 	for name, fault := range rows {
-		for _, shape := range []string{small, hidden} {
-			t.Run(name+", "+shape, func(t *testing.T) {
-				t.Parallel()
-				origin := trapOrigin(t)
-				object := shaped(shape, "f", 53)
-				origin.Put(object)
-				origin.Inject("f", fault)
-				_, dir := mountOrigin(t, origin, settings{read: "deadline = \"2s\"\nstall = \"1500ms\""})
-				began := time.Now()
-				errnos := []unix.Errno{unix.EIO, unix.ETIMEDOUT}
-				if object.HideSize { // from stat and open; to read it would mean: wait for poll
-					errnos = append(errnos, unix.EAGAIN)
-				}
-				requireFails(t, filepath.Join(dir, "f"), contentOf(t, object.Content), errnos...)
-				assert.Less(t, time.Since(began), patience/2)
-				origin.ClearFaults()
-				requireSame(t, contentOf(t, object.Content), readInTime(t, filepath.Join(dir, "f")))
+		for _, shape := range shapes {
+			origin.Put(shaped(shape, name+", "+shape, 53))
+			origin.Inject(name+", "+shape, fault)
+		}
+	}
+	_, dir := mountOrigin(t, origin, settings{read: "deadline = \"2s\"\nstall = \"1500ms\""})
+	t.Run("now", func(t *testing.T) {
+		for name := range rows {
+			for _, shape := range shapes {
+				t.Run(name+", "+shape, func(t *testing.T) {
+					t.Parallel()
+					errnos := []unix.Errno{unix.EIO, unix.ETIMEDOUT}
+					if shape == hidden { // from stat and open; of a read it would mean: wait for poll
+						errnos = append(errnos, unix.EAGAIN)
+					}
+					began := time.Now()
+					requireFails(t, filepath.Join(dir, name+", "+shape), contentOf(t, shaped(shape, "", 53).Content), errnos...)
+					assert.Less(t, time.Since(began), patience/2)
+				})
+			}
+		}
+	})
+	origin.ClearFaults()
+	for name := range rows {
+		for _, shape := range shapes {
+			t.Run(name+", "+shape+", then the bytes", func(t *testing.T) {
+				requireSame(t, contentOf(t, shaped(shape, "", 53).Content), readInTime(t, filepath.Join(dir, name+", "+shape)))
 			})
 		}
 	}

@@ -309,17 +309,22 @@ var validators = []struct {
 }
 
 func TestSwappedContent_WhileOpen(t *testing.T) {
+	origin := trapOrigin(t)
+	old := linksim.Pattern(22, 16*mib)
+	name := func(validator string, size int64) string { return fmt.Sprintf("%s, %d bytes", validator, size) }
 	for _, b := range validators {
 		for _, size := range sizes {
-			t.Run(fmt.Sprintf("%s, %d bytes", b.name, size), func(t *testing.T) {
-				origin := trapOrigin(t)
-				old, fresh := linksim.Pattern(22, 16*mib), linksim.Pattern(23, size)
-				origin.Put(linksim.Object{Path: "f", Content: old, Behaviour: b.Behaviour})
-				_, dir := mountOrigin(t, origin, settings{})
-				path := filepath.Join(dir, "f")
+			origin.Put(linksim.Object{Path: name(b.name, size), Content: old, Behaviour: b.Behaviour})
+		}
+	}
+	_, dir := mountOrigin(t, origin, settings{})
+	for _, b := range validators {
+		for _, size := range sizes {
+			t.Run(name(b.name, size), func(t *testing.T) {
+				path, fresh := filepath.Join(dir, name(b.name, size)), linksim.Pattern(23, size)
 				ino, f := inodeOf(t, path), openFile(t, path)
 				requireAt(t, f, old, 3*mib, 4096)
-				origin.Swap("f", fresh)
+				origin.Swap(name(b.name, size), fresh)
 				failsAt(t, f, 9*mib, unix.ESTALE)
 				requireSame(t, contentOf(t, fresh), read(t, path))
 				assert.NotEqual(t, ino, inodeOf(t, path), "other content is another inode")
@@ -335,33 +340,55 @@ func TestSwappedContent_WhileOpen(t *testing.T) {
 	}
 }
 
+// changing is a file that gets other content.
+type changing struct {
+	linksim.Object
+	fresh linksim.Content
+}
+
+// changings are files of 16 MiB, n of each kind.
+func changings(n int) []changing {
+	var all []changing
+	for _, hideVersion := range []bool{false, true} {
+		for _, hideSize := range []bool{false, true} {
+			for _, size := range sizes {
+				for i := range n {
+					all = append(all, changing{linksim.Object{
+						Path:    fmt.Sprintf("version hidden %v, size hidden %v, %d bytes, %d", hideVersion, hideSize, size, i),
+						Content: linksim.Pattern(24, 16*mib), HideVersion: hideVersion, HideSize: hideSize,
+					}, linksim.Pattern(25, size)})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// readHalf leaves half of a file in the cache and in the kernel.
+func readHalf(t *testing.T, dir string, c changing) {
+	t.Helper()
+	f := openFile(t, filepath.Join(dir, c.Path))
+	requireAt(t, f, c.Content, 0, 8*mib)
+	require.NoError(t, f.Close())
+}
+
 // Half of the old content is here, and nobody looks when it changes. The next
 // reader finds the new, or ESTALE before that: never a mixture. There are
 // several files, because the kernel gives the last handle back a little later.
 func TestSwappedContent_WhileClosed(t *testing.T) {
-	for _, hide := range []bool{false, true} {
-		for _, size := range sizes {
-			t.Run(fmt.Sprintf("size hidden %v, %d bytes", hide, size), func(t *testing.T) {
-				const files = 6
-				origin := trapOrigin(t)
-				old, fresh := linksim.Pattern(22, 16*mib), linksim.Pattern(23, size)
-				for i := range files {
-					origin.Put(linksim.Object{Path: fmt.Sprint(i), Content: old, HideSize: hide})
-				}
-				_, dir := mountOrigin(t, origin, settings{read: `window = "1MiB"`})
-				for i := range files {
-					f := openFile(t, filepath.Join(dir, fmt.Sprint(i)))
-					requireAt(t, f, old, 0, 8*mib)
-					require.NoError(t, f.Close())
-				}
-				for i := range files {
-					origin.Swap(fmt.Sprint(i), fresh)
-				}
-				for i := range files {
-					requireNewOrStale(t, filepath.Join(dir, fmt.Sprint(i)), old, fresh)
-				}
-			})
-		}
+	origin, all := trapOrigin(t), changings(2)
+	for _, c := range all {
+		origin.Put(c.Object)
+	}
+	_, dir := mountOrigin(t, origin, settings{read: `window = "1MiB"`})
+	for _, c := range all {
+		readHalf(t, dir, c)
+	}
+	for _, c := range all {
+		origin.Swap(c.Path, c.fresh)
+	}
+	for _, c := range all {
+		t.Run(c.Path, func(t *testing.T) { requireNewOrStale(t, filepath.Join(dir, c.Path), c.Content, c.fresh) })
 	}
 }
 
@@ -377,47 +404,40 @@ func requireNewOrStale(t *testing.T, path string, old, fresh linksim.Content) {
 }
 
 func TestSwappedContent_AcrossARemount(t *testing.T) {
-	for _, hideVersion := range []bool{false, true} {
-		for _, hideSize := range []bool{false, true} {
-			for _, size := range sizes {
-				t.Run(fmt.Sprintf("version hidden %v, size hidden %v, %d bytes", hideVersion, hideSize, size), func(t *testing.T) {
-					origin := trapOrigin(t)
-					old, fresh := linksim.Pattern(24, 16*mib), linksim.Pattern(25, size)
-					origin.Put(linksim.Object{Path: "f", Content: old, HideVersion: hideVersion, HideSize: hideSize})
-					s := settings{cacheDir: t.TempDir(), read: `window = "1MiB"`}
-					p, dir := mountOrigin(t, origin, s)
-					f := openFile(t, filepath.Join(dir, "f"))
-					requireAt(t, f, old, 0, 8*mib)
-					require.NoError(t, f.Close())
-					require.NoError(t, p.stop(t, unix.SIGTERM))
-					origin.Swap("f", fresh)
-					_, dir = mountOrigin(t, origin, s)
-					path := filepath.Join(dir, "f")
-					if hideVersion { // nothing may tell before the first reply
-						requireNewOrStale(t, path, old, fresh)
-						return
-					}
-					requireSame(t, contentOf(t, fresh), read(t, path))
-				})
-			}
-		}
+	origin, all := trapOrigin(t), changings(1)
+	for _, c := range all {
+		origin.Put(c.Object)
+	}
+	s := settings{cacheDir: t.TempDir(), read: `window = "1MiB"`}
+	p, dir := mountOrigin(t, origin, s)
+	for _, c := range all {
+		readHalf(t, dir, c)
+	}
+	require.NoError(t, p.stop(t, unix.SIGTERM))
+	for _, c := range all {
+		origin.Swap(c.Path, c.fresh)
+	}
+	_, dir = mountOrigin(t, origin, s)
+	for _, c := range all {
+		t.Run(c.Path, func(t *testing.T) { requireNewOrStale(t, filepath.Join(dir, c.Path), c.Content, c.fresh) })
 	}
 }
 
 // All of the old content is in the kernel's pages when the listing shows
 // another time.
 func TestSwappedContent_SeenByTheListing(t *testing.T) {
+	origin := trapOrigin(t)
+	old := linksim.Pattern(26, 300_001)
+	_, dir := mountOrigin(t, origin, settings{mount: "listing_ttl = \"100ms\"\nattr_timeout = \"100ms\"\nentry_timeout = \"100ms\"\nnegative_timeout = \"0s\""})
 	for _, hideVersion := range []bool{false, true} {
 		for _, size := range []int64{300_001, 200_001, 400_001} {
-			t.Run(fmt.Sprintf("version hidden %v, %d bytes", hideVersion, size), func(t *testing.T) {
-				origin := trapOrigin(t)
-				old, fresh := linksim.Pattern(26, 300_001), linksim.Pattern(27, size)
-				origin.Put(linksim.Object{Path: "f", Content: old, HideVersion: hideVersion})
-				_, dir := mountOrigin(t, origin, settings{mount: "listing_ttl = \"100ms\"\nattr_timeout = \"100ms\"\nentry_timeout = \"100ms\""})
-				path := filepath.Join(dir, "f")
+			name := fmt.Sprintf("version hidden %v, %d bytes", hideVersion, size)
+			t.Run(name, func(t *testing.T) {
+				origin.Put(linksim.Object{Path: name, Content: old, HideVersion: hideVersion})
+				path, fresh := filepath.Join(dir, name), linksim.Pattern(27, size)
 				wantOld, wantNew := contentOf(t, old), contentOf(t, fresh)
-				requireSame(t, wantOld, read(t, path))
-				origin.Swap("f", fresh)
+				requireSame(t, wantOld, readInTime(t, path))
+				origin.Swap(name, fresh)
 				for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 					require.Less(t, time.Since(began), patience/2, "the old content stays")
 					got, err := readRaw(path)
