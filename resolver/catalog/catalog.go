@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -272,6 +273,17 @@ func (c *Catalog) list(ctx context.Context, dir resolver.ID) (*listing, error) {
 	}
 }
 
+// fetch lists a directory to its end. A provider that panics has failed.
+func (c *Catalog) fetch(dir resolver.ID) (entries []resolver.Entry, err error) {
+	defer func() {
+		if p := recover(); p != nil { // its text may hold anything, a token too
+			c.log.Error("panic in provider", "directory", dir, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in provider: %w", resolver.ErrUnavailable)
+		}
+	}()
+	return fetch(c.ctx, c.provider, dir)
+}
+
 // join returns the directory's refresh, and starts one if there is none. The
 // caller holds c.mu.
 func (c *Catalog) join(dir resolver.ID, d *directory, revision string) *flight {
@@ -287,7 +299,7 @@ func (c *Catalog) join(dir resolver.ID, d *directory, revision string) *flight {
 	d.flight = f
 	c.flights.Go(func() {
 		defer close(f.done)
-		entries, err := fetch(c.ctx, c.provider, dir)
+		entries, err := c.fetch(dir)
 		var fresh *listing
 		if err == nil {
 			fresh = newListing(entries, f.before)

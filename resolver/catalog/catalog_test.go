@@ -381,3 +381,22 @@ func TestReaddir_NamesStayWithTheirFiles(t *testing.T) {
 		assert.Equal(t, map[resolver.ID]string{"1": "a.pdf", "2": "a (2) (2).pdf", "6": "a (2).pdf"}, got)
 	})
 }
+
+// panicking is a provider with a bug.
+type panicking struct{ resolver.Provider }
+
+func (panicking) List(context.Context, resolver.ID, string) (resolver.Page, error) {
+	panic("secret token")
+}
+
+func TestReaddir_ProviderPanics(t *testing.T) {
+	var log bytes.Buffer
+	c := catalog.New(panicking{}, &catalog.Learnt{}, nil, catalog.Config{
+		ListingTTL: time.Minute, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	_, err := c.Readdir(t.Context(), resolver.Root)
+	require.ErrorIs(t, err, resolver.ErrUnavailable)
+	require.NoError(t, c.Close())
+	assert.Contains(t, log.String(), "panic in provider")
+	assert.NotContains(t, log.String(), "secret")
+}
