@@ -109,14 +109,8 @@ func (f *file) release() {
 // await returns when the identity, and with it the size, is known.
 func (f *file) await(ctx context.Context) error {
 	for {
-		f.mu.Lock()
-		if f.pinned != nil {
-			f.mu.Unlock()
-			return nil
-		}
-		a, err := f.expectLocked(identityPage, byteRange{0, sizing})
-		f.mu.Unlock()
-		if err != nil {
+		a, err := f.expect(identityPage, byteRange{0, sizing}, true)
+		if a == nil || err != nil {
 			return err
 		}
 		if _, err := f.wait(ctx, a); err != nil {
@@ -136,18 +130,14 @@ func (f *file) page(ctx context.Context, p int64, need byteRange) (page *cache.P
 		if page := f.cached(p); page != nil {
 			return page, waited, nil
 		}
-		f.mu.Lock()
-		if !waited && f.hasLocked(p) { // it came since we looked
-			f.mu.Unlock()
-			waited = true
-			continue
-		}
-		a, err := f.expectLocked(p, need)
-		f.mu.Unlock()
+		a, err := f.expect(p, need, !waited)
 		if err != nil {
 			return nil, true, err
 		}
 		waited = true
+		if a == nil {
+			continue
+		}
 		if page, err := f.wait(ctx, a); page != nil || err != nil {
 			return page, true, err
 		}
@@ -166,6 +156,18 @@ func (f *file) cached(p int64) *cache.Page {
 
 func (f *file) hasLocked(p int64) bool {
 	return f.pinned != nil && f.src.cache.Has(f.object, p)
+}
+
+// expect joins those who wait for page p; need is asked for if it is not coming.
+// With look, nil is returned if the page is here, or the identity known: it may
+// have come since the caller looked.
+func (f *file) expect(p int64, need byteRange, look bool) (*arrival, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if here := p == identityPage && f.pinned != nil || f.hasLocked(p); look && here {
+		return nil, nil
+	}
+	return f.expectLocked(p, need)
 }
 
 // expectLocked joins those who wait for page p, and makes sure that a transfer

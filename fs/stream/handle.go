@@ -2,9 +2,11 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/attachfs/attachfs/cache"
+	"github.com/attachfs/attachfs/resolver"
 )
 
 // Handle is one open of a file. Its methods may be called in parallel; the
@@ -50,6 +52,10 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 		}
 		starved = starved || waited
 		v.pages = append(v.pages, page)
+		if len(page.Bytes()) < int(min(cache.PageSize, h.size-p*cache.PageSize)) {
+			v.Done()
+			return nil, fmt.Errorf("page %d is short: %w", p, resolver.ErrUnavailable)
+		}
 	}
 	if starved {
 		h.starved(off)
