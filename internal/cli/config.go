@@ -8,9 +8,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/attachfs/attachfs/cache"
+	"github.com/attachfs/attachfs/fs"
+	"github.com/attachfs/attachfs/fs/stream"
+	"github.com/attachfs/attachfs/resolver/catalog"
 )
 
 // Config is what the configuration file says, checked and with defaults filled
@@ -80,24 +84,28 @@ type ProviderConfig struct {
 	Options       any      `toml:"-"`
 }
 
-// DefaultConfig returns the configuration of an empty file: no provider, and a
-// cache directory that still begins with ~.
+// DefaultConfig returns the configuration of an empty file: what the packages
+// have as their defaults, no provider, and a cache directory that still begins
+// with ~.
 func DefaultConfig() *Config {
+	tree, names, store, reading := fs.DefaultConfig(), catalog.DefaultConfig(), cache.DefaultConfig(), stream.DefaultConfig()
 	return &Config{
 		Mount: MountConfig{
 			UID:             uint32(os.Getuid()),
 			GID:             uint32(os.Getgid()),
-			FileMode:        0o444,
-			DirMode:         0o555,
-			ListingTTL:      Duration(5 * time.Minute),
-			AttrTimeout:     Duration(time.Minute),
-			EntryTimeout:    Duration(time.Minute),
-			NegativeTimeout: Duration(5 * time.Second),
+			FileMode:        Mode(tree.FileMode),
+			DirMode:         Mode(tree.DirMode),
+			ListingTTL:      Duration(names.ListingTTL),
+			AttrTimeout:     Duration(tree.AttrTimeout),
+			EntryTimeout:    Duration(tree.EntryTimeout),
+			NegativeTimeout: Duration(tree.NegativeTimeout),
 		},
-		Cache:  CacheConfig{Memory: 256 << 20, Disk: 10 << 30, Dir: "~/.cache/attachfs", MinFree: 1 << 30},
-		Read:   ReadConfig{Streams: 8, Window: 32 << 20, Deadline: Duration(time.Minute), Stall: Duration(10 * time.Second)},
-		Log:    LogConfig{Level: "info", Format: "text"},
-		Status: StatusConfig{},
+		Cache: CacheConfig{Memory: Size(store.Memory), Disk: Size(store.Disk), Dir: "~/.cache/attachfs", MinFree: Size(store.MinFree)},
+		Read: ReadConfig{
+			Streams: reading.Streams, Window: Size(reading.Window),
+			Deadline: Duration(reading.Deadline), Stall: Duration(reading.Stall),
+		},
+		Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
 

@@ -228,7 +228,9 @@ func (s *served) end() error {
 	if err := detach(s.mountpoint, true); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
-	_, _ = fmt.Fprintf(s.to.err, "attachfs: %s is in use by %s: detached; open files work for %v more\n", s.mountpoint, who, grace)
+	line := fmt.Sprintf("%s is in use by %s: detached; open files work for %v more", s.mountpoint, who, grace)
+	_, _ = fmt.Fprintf(s.to.err, "attachfs: %s\n", line)
+	notifyStatus(line)
 	return nil
 }
 
