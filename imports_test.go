@@ -42,15 +42,18 @@ var house = []room{
 	{place: "internal/e2e"},
 	{place: "internal/linksim", http: true},
 	{place: "fs", ours: []string{"fs/stream", "resolver"}, fuse: true},
-	{place: "fs/stream", ours: []string{"cache", "resolver"}, http: true},
+	{place: "fs/stream", ours: []string{"cache", "resolver", "resolver/verdict"}, http: true},
 	{place: "cache"},
 	{place: "cache/cachetest", ours: []string{"cache"}},
 	{place: "resolver"},
 	{place: "resolver/resolvertest", ours: []string{"resolver"}},
-	{place: "resolver/broker", ours: []string{"resolver"}},
-	{place: "resolver/catalog", ours: []string{"resolver"}},
-	{place: "resolver/api", ours: []string{"resolver"}, http: true},
-	{place: "resolver/*", ours: []string{"resolver", "resolver/api"}, http: true}, // a provider
+	{place: "resolver/limit", ours: []string{"resolver"}},
+	{place: "resolver/expiry", ours: []string{"resolver"}},
+	{place: "resolver/verdict", ours: []string{"resolver"}, http: true},
+	{place: "resolver/broker", ours: []string{"resolver", "resolver/expiry", "resolver/limit"}},
+	{place: "resolver/catalog", ours: []string{"resolver", "resolver/limit"}},
+	{place: "resolver/api", ours: []string{"resolver", "resolver/limit", "resolver/verdict"}, http: true},
+	{place: "resolver/*", ours: []string{"resolver", "resolver/api", "resolver/limit"}, http: true}, // a provider
 	{place: "resolver/*/*sim", ours: []string{"internal/linksim"}, http: true},
 }
 

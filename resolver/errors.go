@@ -1,6 +1,10 @@
 package resolver
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // The kinds of error that cross this contract. They are wrapped with what was
 // being done and to what, and recognised with errors.Is; fs maps them to errno
@@ -21,10 +25,43 @@ var (
 	// ErrUnavailable: no usable answer from the network, the provider or the
 	// origin, now; later may be different.
 	ErrUnavailable = errors.New("unavailable")
+
+	// ErrCredentials is an ErrPermission that concerns the account and not a
+	// file: the provider does not let us in, or lacks a scope for the call.
+	ErrCredentials = fmt.Errorf("credentials refused: %w", ErrPermission)
+	// ErrRejected is an ErrPermission for a call that the provider takes for
+	// wrong, whatever it is about (HTTP 400): of several files that were asked
+	// for together one may be to blame.
+	ErrRejected = fmt.Errorf("request rejected: %w", ErrPermission)
+	// ErrDown is an ErrUnavailable of a provider that has not answered for a
+	// while and is not asked just now.
+	ErrDown = fmt.Errorf("the provider does not answer: %w", ErrUnavailable)
 )
 
+// later is an error with the time after which asking again makes sense.
+type later struct {
+	after time.Duration
+	error
+}
+
+func (l later) Unwrap() error { return l.error }
+
+// WithRetryAfter says of err that asking again makes no sense before after,
+// because the other side said so.
+func WithRetryAfter(err error, after time.Duration) error { return later{after, err} }
+
+// RetryAfter returns how long the other side asked to wait, 0 if it did not.
+func RetryAfter(err error) time.Duration {
+	var l later
+	if errors.As(err, &l) {
+		return l.after
+	}
+	return 0
+}
+
 // Refused reports whether err is final for a file: asking again will not help
-// until something changes at the provider.
+// until something changes at the provider. Credentials that were refused say
+// nothing about a file.
 func Refused(err error) bool {
-	return errors.Is(err, ErrPermission) || errors.Is(err, ErrUnsupported)
+	return (errors.Is(err, ErrPermission) || errors.Is(err, ErrUnsupported)) && !errors.Is(err, ErrCredentials)
 }

@@ -17,7 +17,9 @@ type Identity struct {
 // File is one version of a file, ready to be read: what a listing says of it,
 // with what was learnt from its origin.
 type File struct {
-	ID      ID
+	ID ID
+	// Dir is the directory that lists the file.
+	Dir     ID
 	Version string
 	// Revision counts how often the origin was seen to change under the same
 	// Version; ID, Version and Revision together tell contents apart.

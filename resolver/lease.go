@@ -23,7 +23,15 @@ const (
 	Gone
 	// Wrong: the origin answered with something that is not the file.
 	Wrong
+	// Throttled: asked too often. The link is not to blame.
+	Throttled
+	// Temporary: no answer now. The link is not to blame.
+	Temporary
 )
+
+// Blames reports whether the class is about the link, so that another one may
+// help.
+func (c Class) Blames() bool { return c != 0 && c != Throttled && c != Temporary }
 
 // String names the class as the log does.
 func (c Class) String() string {
@@ -38,6 +46,10 @@ func (c Class) String() string {
 		return "gone"
 	case Wrong:
 		return "wrong answer"
+	case Throttled:
+		return "throttled"
+	case Temporary:
+		return "temporary"
 	default:
 		return fmt.Sprintf("class %d", int(c))
 	}
@@ -50,17 +62,26 @@ type Lease struct {
 	link       Link
 	generation uint64
 	deadline   time.Time
+	holder     Holder
 	uses       atomic.Int64
-	served     atomic.Bool
-	fail       func(Class)
+	made       time.Time
+	served     atomic.Int64 // age at which the link served last; 0 is never
+}
+
+// Holder is told how the lease fares; the broker is one. Its methods may be
+// called in parallel.
+type Holder interface {
+	// Fail says that the link does not serve.
+	Fail(l *Lease, c Class)
+	// Clock says what the origin's clock showed just now.
+	Clock(l *Lease, origin time.Time)
 }
 
 // NewLease makes a lease on link. Generation counts the links that the file
 // has had; deadline is when the link is no longer to be used, zero for never;
-// fail is told when a holder finds that the link does not serve. The broker
-// calls this; tests may.
-func NewLease(link Link, generation uint64, deadline time.Time, fail func(Class)) *Lease {
-	l := &Lease{link: link, generation: generation, deadline: deadline, fail: fail}
+// holder is told how it fares, and may be nil. The broker calls this; tests may.
+func NewLease(link Link, generation uint64, deadline time.Time, holder Holder) *Lease {
+	l := &Lease{link: link, generation: generation, deadline: deadline, holder: holder, made: time.Now()}
 	l.uses.Store(int64(link.Uses))
 	return l
 }
@@ -91,16 +112,31 @@ func (l *Lease) Live(now time.Time) bool {
 }
 
 // Serve notes that the link answered a request with the file's bytes.
-func (l *Lease) Serve() { l.served.Store(true) }
+func (l *Lease) Serve() { l.served.Store(int64(max(1, l.Age()))) }
 
 // HasServed reports whether the link ever answered with the file's bytes.
-func (l *Lease) HasServed() bool { return l.served.Load() }
+func (l *Lease) HasServed() bool { return l.served.Load() != 0 }
+
+// Served is the age at which the link last answered with the file's bytes, 0 if
+// it never did.
+func (l *Lease) Served() time.Duration { return time.Duration(l.served.Load()) }
+
+// Age is how long the lease is there.
+func (l *Lease) Age() time.Duration { return time.Since(l.made) }
+
+// Clock tells the broker what the origin's clock showed just now, so that the
+// ends that links name can be read by it.
+func (l *Lease) Clock(origin time.Time) {
+	if l.holder != nil && !origin.IsZero() {
+		l.holder.Clock(l, origin)
+	}
+}
 
 // Fail tells the broker that the link does not serve. However many holders
 // say so of one generation, it is renewed once.
 func (l *Lease) Fail(c Class) {
-	if l.fail != nil {
-		l.fail(c)
+	if l.holder != nil {
+		l.holder.Fail(l, c)
 	}
 }
 

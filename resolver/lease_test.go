@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -26,7 +27,7 @@ func link() resolver.Link {
 
 func TestLink_CannotBePrinted(t *testing.T) {
 	l := link()
-	lease := resolver.NewLease(l, 7, time.Unix(1_700_000_000, 0), func(resolver.Class) {})
+	lease := resolver.NewLease(l, 7, time.Unix(1_700_000_000, 0), &listener{})
 	answer := resolver.Answer{Link: l}
 	for _, v := range []any{
 		l, &l, []resolver.Link{l}, map[string]resolver.Link{"x": l}, struct{ l resolver.Link }{l},
@@ -146,27 +147,65 @@ func TestLease_Live(t *testing.T) {
 }
 
 func TestLease_ServeAndFail(t *testing.T) {
-	var failed []resolver.Class
-	lease := resolver.NewLease(link(), 9, time.Time{}, func(c resolver.Class) { failed = append(failed, c) })
+	heard := &listener{}
+	lease := resolver.NewLease(link(), 9, time.Time{}, heard)
 	assert.EqualValues(t, 9, lease.Generation())
 	assert.False(t, lease.HasServed())
 	lease.Serve()
 	assert.True(t, lease.HasServed())
 	lease.Fail(resolver.Denied)
 	lease.Fail(resolver.Gone)
-	assert.Equal(t, []resolver.Class{resolver.Denied, resolver.Gone}, failed)
-	assert.NotPanics(t, func() { resolver.NewLease(link(), 1, time.Time{}, nil).Fail(resolver.Wrong) })
+	lease.Clock(time.Unix(1_700_000_000, 0))
+	lease.Clock(time.Time{})
+	assert.Equal(t, []resolver.Class{resolver.Denied, resolver.Gone}, heard.failed)
+	assert.Equal(t, []time.Time{time.Unix(1_700_000_000, 0)}, heard.clocks, "a time that was not told is none")
+	assert.NotPanics(t, func() {
+		alone := resolver.NewLease(link(), 1, time.Time{}, nil)
+		alone.Fail(resolver.Wrong)
+		alone.Clock(time.Unix(1_700_000_000, 0))
+	})
+}
+
+// listener holds leases and remembers what it is told.
+type listener struct {
+	failed []resolver.Class
+	clocks []time.Time
+}
+
+func (h *listener) Fail(_ *resolver.Lease, c resolver.Class) { h.failed = append(h.failed, c) }
+
+func (h *listener) Clock(_ *resolver.Lease, origin time.Time) { h.clocks = append(h.clocks, origin) }
+
+func TestLease_Served(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lease := resolver.NewLease(link(), 1, time.Time{}, nil)
+		time.Sleep(time.Second)
+		assert.Zero(t, lease.Served())
+		lease.Serve()
+		time.Sleep(time.Second)
+		assert.Equal(t, time.Second, lease.Served())
+		assert.Equal(t, 2*time.Second, lease.Age())
+	})
+}
+
+func TestClass_Blames(t *testing.T) {
+	for _, c := range []resolver.Class{resolver.Expired, resolver.UsedUp, resolver.Denied, resolver.Gone, resolver.Wrong} {
+		assert.True(t, c.Blames(), c)
+	}
+	for _, c := range []resolver.Class{0, resolver.Throttled, resolver.Temporary} {
+		assert.False(t, c.Blames(), c)
+	}
 }
 
 func TestClass_String(t *testing.T) {
 	seen := make(map[string]bool)
-	for c := resolver.Expired; c <= resolver.Wrong; c++ {
+	for c := resolver.Expired; c <= resolver.Temporary; c++ {
 		assert.NotContains(t, c.String(), "class", "%d has no name", c)
 		assert.False(t, seen[c.String()], c)
 		seen[c.String()] = true
 	}
 	assert.Equal(t, "class 0", resolver.Class(0).String())
-	assert.Equal(t, "class 6", resolver.Class(6).String())
+	assert.Equal(t, "class 8", resolver.Class(8).String())
 }
 
 func TestRefused(t *testing.T) {

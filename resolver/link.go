@@ -26,9 +26,17 @@ type Link struct {
 	URLs []Secret
 	// Header is sent with requests to the hosts of URLs and to no other host.
 	Header map[string]Secret
-	// Expires is when the provider says that the link dies; zero when it does
-	// not say.
+	// Expires is when the provider says that the link dies, by its own clock;
+	// zero when it does not say.
 	Expires time.Time
+	// Lifetime is how long a link of this provider lives from Obtained on, by
+	// its documents; 0 when they do not say. What ends first counts.
+	Lifetime time.Duration
+	// Obtained is when the link was asked for, by our clock; zero is now.
+	Obtained time.Time
+	// ServerTime is the provider's clock when the link was obtained (the Date
+	// of its reply), by which Expires is read; zero when it was not told.
+	ServerTime time.Time
 	// Uses is how many requests of any kind the link survives; 0 for no limit.
 	Uses int
 	// Ranged is what the provider knows of ranged requests.

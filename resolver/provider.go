@@ -35,6 +35,9 @@ type Entry struct {
 	ModTime time.Time
 	// SHA256 is the digest of the content, or nil when it is not known.
 	SHA256 []byte
+	// Link is one that the listing brought along, with Obtained set; nil when
+	// it brought none.
+	Link *Link
 }
 
 // Page is one page of a listing.
@@ -62,9 +65,40 @@ type Provider interface {
 	List(ctx context.Context, dir ID, cursor string) (Page, error)
 
 	// Resolve returns an answer for each id, in the order of ids: always a
-	// link obtained now, never one remembered. The error is about the call as
-	// a whole, such as ErrThrottled.
+	// link obtained now, never one remembered. It makes one call for links.
+	// The ids are of one group and no more than one call takes (see Batcher;
+	// one id if the provider is none). The error is about the call as a whole,
+	// such as ErrThrottled; one that is final for files (ErrPermission,
+	// ErrNotExist, ErrUnsupported) may be about some of them, and they are
+	// asked for again in smaller batches.
 	Resolve(ctx context.Context, ids []ID) ([]Answer, error)
+}
+
+// Batcher is a provider that takes several ids in one call of Resolve.
+type Batcher interface {
+	// Batch says with what else an id can be asked for. It makes no call and
+	// answers always the same for an id.
+	Batch(id ID) Batch
+}
+
+// Batch says what rides in one call of Resolve.
+type Batch struct {
+	// Lane names the limit that the calls fall under; those of one lane wait
+	// for it together (see Pacer).
+	Lane string
+	// Group is shared by ids that one call can take, within the lane.
+	Group string
+	// Size is how many ids one call takes, at least 1.
+	Size int
+}
+
+// Pacer is a provider whose calls for links have to wait for their turn.
+type Pacer interface {
+	// Turn returns when one call of Resolve for a batch of the lane may be
+	// made; the call itself does not wait again. Of those who wait the most
+	// urgent goes first (see Demand). It is ErrQuota at once when a budget is
+	// spent, and else ends with ctx only.
+	Turn(ctx context.Context, lane string) error
 }
 
 // Accounter is a provider that can tell the account it acts for, so that the

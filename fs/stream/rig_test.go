@@ -290,7 +290,7 @@ type fakeLender struct {
 	ordinal         uint64
 }
 
-func (l *fakeLender) Acquire(ctx context.Context, id resolver.ID) (*resolver.Lease, error) {
+func (l *fakeLender) Acquire(ctx context.Context, f resolver.File) (*resolver.Lease, error) {
 	l.mu.Lock()
 	hold := l.hold
 	l.mu.Unlock()
@@ -301,6 +301,7 @@ func (l *fakeLender) Acquire(ctx context.Context, id resolver.ID) (*resolver.Lea
 			return nil, context.Cause(ctx)
 		}
 	}
+	id := f.ID
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -318,18 +319,27 @@ func (l *fakeLender) Acquire(ctx context.Context, id resolver.ID) (*resolver.Lea
 		URLs: []resolver.Secret{resolver.NewSecret(fmt.Sprintf("https://origin.test/%s?generation=%d", id, l.ordinal))},
 		Uses: l.uses, Ranged: l.ranged,
 	}
-	var lease *resolver.Lease
-	lease = resolver.NewLease(link, l.ordinal, time.Time{}, func(c resolver.Class) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.failed[c]++
-		if l.leases[id] == lease {
-			delete(l.leases, id)
-		}
-	})
+	lease := resolver.NewLease(link, l.ordinal, time.Time{}, fakeHolder{l, id})
 	l.leases[id] = lease
 	return lease, nil
 }
+
+// fakeHolder forgets the lease of a file when it fails.
+type fakeHolder struct {
+	l  *fakeLender
+	id resolver.ID
+}
+
+func (h fakeHolder) Fail(lease *resolver.Lease, c resolver.Class) {
+	h.l.mu.Lock()
+	defer h.l.mu.Unlock()
+	h.l.failed[c]++
+	if h.l.leases[h.id] == lease {
+		delete(h.l.leases, h.id)
+	}
+}
+
+func (h fakeHolder) Clock(*resolver.Lease, time.Time) {}
 
 func (l *fakeLender) Peek(id resolver.ID) *resolver.Lease {
 	l.mu.Lock()

@@ -25,7 +25,7 @@ var errClosed = fmt.Errorf("mount is being closed: %w", resolver.ErrUnavailable)
 type Lender interface {
 	// Acquire returns a lease on the file's link, a fresh one if the last was
 	// failed.
-	Acquire(ctx context.Context, id resolver.ID) (*resolver.Lease, error)
+	Acquire(ctx context.Context, f resolver.File) (*resolver.Lease, error)
 	// Peek returns the lease at hand, or nil.
 	Peek(id resolver.ID) *resolver.Lease
 }

@@ -147,7 +147,7 @@ func (t *transfer) bring() (err error) {
 // gives.
 func (t *transfer) attempt() error {
 	src := t.f.src
-	lease, err := src.Lender.Acquire(t.ctx, t.f.entry.ID)
+	lease, err := src.Lender.Acquire(t.ctx, t.f.entry)
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (p *connection) firstLink(ctx context.Context, listing resolver.Listing) (n
 				dirs = append(dirs, node.ID)
 				continue
 			}
-			lease, err = p.broker.Acquire(ctx, node.ID)
+			lease, err = p.broker.Acquire(ctx, node.File)
 			if err == nil || !resolver.Refused(err) {
 				return node.Name, lease, err
 			}

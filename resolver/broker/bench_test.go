@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/attachfs/attachfs/resolver"
 	"github.com/attachfs/attachfs/resolver/broker"
 	"github.com/attachfs/attachfs/resolver/resolvertest"
 )
@@ -20,20 +21,20 @@ func BenchmarkAcquire_Remembered(b *testing.B) {
 	f.SetTerms(resolvertest.Terms{Lifetime: time.Hour})
 	lender := broker.New(f, broker.DefaultConfig(), discard)
 	defer lender.Close()
-	_, err := lender.Acquire(b.Context(), file)
+	_, err := lender.Acquire(b.Context(), resolver.File{ID: file})
 	require.NoError(b, err)
 	ctx := b.Context()
 	b.Run("alone", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = lender.Acquire(ctx, file)
+			_, _ = lender.Acquire(ctx, resolver.File{ID: file})
 		}
 	})
 	b.Run("parallel", func(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				_, _ = lender.Acquire(ctx, file)
+				_, _ = lender.Acquire(ctx, resolver.File{ID: file})
 			}
 		})
 	})

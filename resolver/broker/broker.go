@@ -108,8 +108,8 @@ func (b *Broker) Close() error {
 // Acquire lends a lease on the file's link, asking the provider when none is
 // at hand, again if it has no answer now. It returns early when ctx ends; the
 // call to the provider goes on for the others who wait for it.
-func (b *Broker) Acquire(ctx context.Context, id resolver.ID) (*resolver.Lease, error) {
-	lease, c, err := b.lend(id)
+func (b *Broker) Acquire(ctx context.Context, f resolver.File) (*resolver.Lease, error) {
+	lease, c, err := b.lend(f.ID)
 	if c == nil {
 		return lease, err
 	}
@@ -293,12 +293,18 @@ func final(err error) bool {
 // leaseLocked makes the next generation of the file's lease.
 func (b *Broker) leaseLocked(id resolver.ID, link resolver.Link) *resolver.Lease {
 	b.generation++
-	var lease *resolver.Lease
-	lease = resolver.NewLease(link, b.generation, deadline(link, time.Now()), func(c resolver.Class) {
-		b.fail(id, lease, c)
-	})
-	return lease
+	return resolver.NewLease(link, b.generation, deadline(link, time.Now()), holder{b, id})
 }
+
+// holder listens to the leases of one file.
+type holder struct {
+	b  *Broker
+	id resolver.ID
+}
+
+func (h holder) Fail(l *resolver.Lease, c resolver.Class) { h.b.fail(h.id, l, c) }
+
+func (h holder) Clock(*resolver.Lease, time.Time) {}
 
 // fail takes a link out of service, if it is still the one that is lent.
 func (b *Broker) fail(id resolver.ID, lease *resolver.Lease, class resolver.Class) {

@@ -49,7 +49,7 @@ func newBroker(t *testing.T, p resolver.Provider) *broker.Broker {
 
 func acquire(t *testing.T, b *broker.Broker) *resolver.Lease {
 	t.Helper()
-	lease, err := b.Acquire(t.Context(), file)
+	lease, err := b.Acquire(t.Context(), resolver.File{ID: file})
 	require.NoError(t, err)
 	require.NotNil(t, lease)
 	return lease
@@ -58,7 +58,7 @@ func acquire(t *testing.T, b *broker.Broker) *resolver.Lease {
 // refused acquires and returns the error, which must hold no secret.
 func refused(t *testing.T, b *broker.Broker) error {
 	t.Helper()
-	lease, err := b.Acquire(t.Context(), file)
+	lease, err := b.Acquire(t.Context(), resolver.File{ID: file})
 	require.Error(t, err)
 	assert.Nil(t, lease)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
@@ -77,7 +77,7 @@ func acquireAll(ctx context.Context, b *broker.Broker, n int) (wait func() []res
 	results := make([]result, n)
 	var wg sync.WaitGroup
 	for i := range results {
-		wg.Go(func() { results[i].lease, results[i].err = b.Acquire(ctx, file) })
+		wg.Go(func() { results[i].lease, results[i].err = b.Acquire(ctx, resolver.File{ID: file}) })
 	}
 	return func() []result {
 		wg.Wait()
@@ -124,11 +124,11 @@ func TestAcquire_FilesApart(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := b.Acquire(ctx, other)
+		_, err := b.Acquire(ctx, resolver.File{ID: other})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 2, f.Calls(resolvertest.Resolve))
 		release()
-		lease, err := b.Acquire(t.Context(), other)
+		lease, err := b.Acquire(t.Context(), resolver.File{ID: other})
 		require.NoError(t, err)
 		assert.NotSame(t, wait()[0].lease, lease)
 		assert.NotEqual(t, wait()[0].lease.Link().String(), lease.Link().String())
@@ -184,7 +184,7 @@ func TestFail_RenewsOncePerGeneration(t *testing.T) {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * 100 * time.Millisecond) // before, during and after the call
 				dead.Fail(resolver.Expired)
-				lease, err := b.Acquire(t.Context(), file)
+				lease, err := b.Acquire(t.Context(), resolver.File{ID: file})
 				assert.NoError(t, err)
 				renewed[i] = lease
 			})
@@ -480,7 +480,7 @@ func TestSweep_KeepsCallsAndRefusals(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
 		refusedFile := f.Add("refused.pdf", 1, time.Unix(1, 0))
 		f.FailID(refusedFile, resolver.ErrPermission)
-		_, err := b.Acquire(t.Context(), refusedFile)
+		_, err := b.Acquire(t.Context(), resolver.File{ID: refusedFile})
 		require.ErrorIs(t, err, resolver.ErrPermission)
 		release := f.Hold(resolvertest.Resolve)
 		first := acquireAll(t.Context(), b, 1)
@@ -493,7 +493,7 @@ func TestSweep_KeepsCallsAndRefusals(t *testing.T) {
 		require.Equal(t, 3, b.Remembered(), "the call, the refusal, and one more")
 		second := acquireAll(t.Context(), b, 1)
 		synctest.Wait()
-		_, err = b.Acquire(t.Context(), refusedFile)
+		_, err = b.Acquire(t.Context(), resolver.File{ID: refusedFile})
 		assert.ErrorIs(t, err, resolver.ErrPermission)
 		assert.Equal(t, 2, f.Calls(resolvertest.Resolve))
 		release()
@@ -513,7 +513,7 @@ func TestAcquire_Crowd(t *testing.T) {
 		for i := range 32 {
 			wg.Go(func() {
 				for n := range 50 {
-					lease, err := b.Acquire(t.Context(), file)
+					lease, err := b.Acquire(t.Context(), resolver.File{ID: file})
 					if !assert.NoError(t, err) {
 						return
 					}
@@ -546,7 +546,7 @@ func TestAcquire_RememberedAllocatesNothing(t *testing.T) {
 	f.Add(string(file), 1, time.Unix(1, 0))
 	b := newBroker(t, f)
 	acquire(t, b)
-	assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = b.Acquire(t.Context(), file) }))
+	assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = b.Acquire(t.Context(), resolver.File{ID: file}) }))
 }
 
 // providerFunc is a provider that answers every Resolve by a function.
