@@ -65,6 +65,11 @@ func newDirNode(m *Mount, p *Provider, node *resolver.Node) *dirNode {
 	return n
 }
 
+var _ = (fusefs.NodeOnAdder)((*dirNode)(nil))
+
+// OnAdd makes the directory one of which changes are told to the kernel.
+func (n *dirNode) OnAdd(context.Context) { n.provider.dirs.add(n) }
+
 func (n *dirNode) refresh(node *resolver.Node) { n.node.Store(node) }
 
 var _ = (fusefs.NodeStatfser)((*dirNode)(nil))
@@ -84,10 +89,13 @@ func (n *dirNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.Attr
 var _ = (fusefs.NodeLookuper)((*dirNode)(nil))
 
 func (n *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	ctx, done := n.mount.request(ctx)
+	ctx, done := n.mount.request(ctx, resolver.Stat)
 	defer done()
 	node, err := n.provider.Tree.Lookup(ctx, n.node.Load().ID, name)
 	if err != nil {
+		if note := n.note(); note != nil && name == noteName {
+			return note.child(ctx, n, out), 0
+		}
 		return nil, n.mount.fail("lookup", n.provider.Name, name, err, toErrno(err))
 	}
 	return n.child(ctx, &node, out), 0
@@ -127,12 +135,17 @@ var _ = (fusefs.NodeOpendirHandler)((*dirNode)(nil))
 // it is still the same; if not, it has to read this one without keeping it, which
 // makes it drop the old (go-fuse sets both flags where one is given).
 func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
-	ctx, done := n.mount.request(ctx)
+	ctx, done := n.mount.request(ctx, resolver.Stat)
 	defer done()
 	dir := n.node.Load()
 	listing, err := n.provider.Tree.Readdir(ctx, dir.ID)
 	if err != nil {
-		return nil, 0, n.mount.fail("readdir", n.provider.Name, dir.Name, err, toErrno(err))
+		errno := n.mount.fail("readdir", n.provider.Name, dir.Name, err, toErrno(err))
+		if note := n.note(); note != nil {
+			shown := resolver.Listing{Nodes: []resolver.Node{*note.node}}
+			return &dirHandle{node: n, listing: shown, note: note, end: errno}, 0, 0
+		}
+		return nil, 0, errno
 	}
 	var flags uint32
 	if kept := n.serial.Swap(listing.Serial); kept == 0 || kept == listing.Serial {
@@ -146,7 +159,9 @@ func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandl
 type dirHandle struct {
 	node    *dirNode
 	listing resolver.Listing
-	pos     int // of the next entry, after "." and ".."
+	note    *noteNode     // the only entry, where nothing can be listed
+	end     syscall.Errno // after the last entry: 0 for a listing that is complete
+	pos     int           // of the next entry, after "." and ".."
 	entry   fuse.DirEntry
 }
 
@@ -163,7 +178,7 @@ func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) 
 		attr := h.node.stable(node)
 		h.entry = fuse.DirEntry{Name: node.Name, Mode: attr.Mode, Ino: attr.Ino}
 	default:
-		return nil, 0
+		return nil, h.end
 	}
 	h.pos++
 	h.entry.Off = uint64(h.pos)
@@ -192,6 +207,9 @@ func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	}
 	if !nodes[i].Dir && nodes[i].Size == resolver.SizeUnknown {
 		return nil, syscall.EAGAIN
+	}
+	if h.note != nil {
+		return h.note.child(ctx, h.node, out), 0
 	}
 	return h.node.child(ctx, &nodes[i], out), 0
 }

@@ -81,7 +81,7 @@ var _ = (fusefs.FileReader)((*fileHandle)(nil))
 // Read answers with views of the cache's pages. The answer is whole or an
 // error: the kernel takes a short one for the end of the file.
 func (h *fileHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	ctx, done := h.node.mount.request(ctx)
+	ctx, done := h.node.mount.request(ctx, resolver.Read)
 	defer done()
 	view, err := h.stream.ReadAt(ctx, off, len(dest))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,13 +33,25 @@ type Tree interface {
 	Readdir(ctx context.Context, dir resolver.ID) (resolver.Listing, error)
 	// Lookup returns one name with its true size.
 	Lookup(ctx context.Context, dir resolver.ID, name string) (resolver.Node, error)
+	// Peek is Lookup from memory; false when that does not suffice.
+	Peek(dir resolver.ID, name string) (resolver.Node, bool)
+	// Why returns why nothing can be shown of the provider, nil if something
+	// can.
+	Why() error
 }
 
-// Provider is one directory under the mount point.
+// Provider is one directory under the mount point. The fields are set before it
+// is mounted.
 type Provider struct {
 	Name   string
 	Tree   Tree
 	Source *stream.Source
+	// Budgets says in words what is left of the calls that the provider
+	// grants; nil or empty when it has no such limit.
+	Budgets func() string
+
+	mount atomic.Pointer[Mount]
+	dirs  directories
 }
 
 // Mount is a mounted file system.
@@ -48,7 +61,7 @@ type Mount struct {
 	providers []*Provider
 	began     time.Time
 	server    *fuse.Server
-	notices   chan *fileNode
+	notices   chan func()
 	done      chan struct{} // closed by Wait when the kernel is gone
 	notifier  sync.WaitGroup
 }
@@ -58,13 +71,16 @@ type Mount struct {
 func New(mountpoint string, cfg Config, providers []*Provider, log *slog.Logger) (*Mount, error) {
 	m := &Mount{
 		cfg: cfg, log: log, providers: providers, began: time.Now(),
-		notices: make(chan *fileNode, 1024), done: make(chan struct{}),
+		notices: make(chan func(), 1024), done: make(chan struct{}),
 	}
 	server, err := fusefs.Mount(mountpoint, &rootNode{mount: m}, m.options())
 	if err != nil {
 		return nil, fmt.Errorf("mounting %s: %w", mountpoint, err)
 	}
 	m.server = server
+	for _, p := range providers {
+		p.mount.Store(m)
+	}
 	m.notifier.Go(m.notify)
 	m.raiseReadAhead(mountpoint)
 	return m, nil
@@ -113,32 +129,6 @@ func (m *Mount) raiseReadAhead(mountpoint string) {
 	path := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(st.Dev), unix.Minor(st.Dev))
 	if err := os.WriteFile(path, []byte(strconv.Itoa(readAheadKB)), 0o644); err != nil {
 		m.log.Debug("the kernel's read-ahead stays as it is", "error", err)
-	}
-}
-
-// notify tells the kernel to forget what it knows of changed files. It is the
-// only caller of go-fuse's notifications, which deadlock inside handlers
-// (FUSE.md trap 7).
-func (m *Mount) notify() {
-	for {
-		select {
-		case n := <-m.notices:
-			if name, parent := n.Parent(); parent != nil {
-				_ = parent.NotifyEntry(name)
-			}
-			_ = n.NotifyContent(0, 0)
-		case <-m.done:
-			return
-		}
-	}
-}
-
-// expire queues a notification. When the queue is full it is dropped: the
-// kernel's timeouts do the same, later.
-func (m *Mount) expire(n *fileNode) {
-	select {
-	case m.notices <- n:
-	default:
 	}
 }
 

@@ -313,6 +313,10 @@ func (o *oneNode) Lookup(context.Context, resolver.ID, string) (resolver.Node, e
 	return o.Node, nil
 }
 
+func (o *oneNode) Peek(resolver.ID, string) (resolver.Node, bool) { return o.Node, true }
+
+func (*oneNode) Why() error { return nil }
+
 // A directory keeps its inode when something is added to it, and shows the new
 // time in whichever way it is asked for.
 func TestDirNode_TimeFollowsTheListing(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/attachfs/attachfs/resolver"
 )
 
 // lookAgain is how often a caller who was interrupted is looked at, because no
@@ -16,14 +18,16 @@ const lookAgain = 100 * time.Millisecond
 
 // request returns a context for the work of one kernel request: it ends at the
 // deadline, or when the caller is dying. Harmless signals are waited through.
-// The caller of request calls done.
-func (m *Mount) request(ctx context.Context) (work context.Context, done func()) {
+// What the work has to queue for, it wants as urgently as u for the program that
+// calls. The caller of request calls done.
+func (m *Mount) request(ctx context.Context, u resolver.Urgency) (work context.Context, done func()) {
 	work, expire := context.WithTimeout(context.WithoutCancel(ctx), m.cfg.Deadline)
 	work, cancel := context.WithCancelCause(work)
 	caller, ok := fuse.FromContext(ctx)
 	if !ok {
 		return work, func() { cancel(nil); expire() }
 	}
+	work = resolver.WithDemand(work, resolver.NewDemand(u, func() uint64 { return program(caller.Pid) }))
 	stop := context.AfterFunc(ctx, func() {
 		for work.Err() == nil {
 			if dying(caller.Pid) {
@@ -51,6 +55,23 @@ func dying(tid uint32) bool {
 		return os.IsNotExist(err)
 	}
 	return killPending(string(status))
+}
+
+// program is the process that thread tid belongs to, or tid itself if that
+// cannot be told.
+func program(tid uint32) uint64 {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(int(tid)) + "/status")
+	if err != nil {
+		return uint64(tid)
+	}
+	for line := range strings.Lines(string(status)) {
+		if id, ok := strings.CutPrefix(line, "Tgid:"); ok {
+			if n, err := strconv.ParseUint(strings.TrimSpace(id), 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return uint64(tid)
 }
 
 // killPending looks for SIGKILL among the pending signals in the text of a

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/attachfs/attachfs/resolver"
 )
 
 func TestKillPending(t *testing.T) {
@@ -71,7 +73,7 @@ func TestDying(t *testing.T) {
 func interrupted(t *testing.T, m *Mount, tid uint32) (work context.Context, interrupt func()) {
 	t.Helper()
 	ctx, interrupt := context.WithCancel(fuse.NewContext(t.Context(), &fuse.Caller{Pid: tid}))
-	work, done := m.request(ctx)
+	work, done := m.request(ctx, resolver.Read)
 	t.Cleanup(done)
 	return work, interrupt
 }
@@ -105,7 +107,7 @@ func TestRequest_Done(t *testing.T) {
 		"of nobody":     t.Context(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			work, done := m.request(ctx)
+			work, done := m.request(ctx, resolver.Read)
 			deadline, ok := work.Deadline()
 			require.True(t, ok)
 			assert.WithinDuration(t, time.Now().Add(time.Hour), deadline, time.Minute)
@@ -114,4 +116,13 @@ func TestRequest_Done(t *testing.T) {
 			assert.ErrorIs(t, context.Cause(work), context.Canceled)
 		})
 	}
+}
+
+// All threads of a process are one program.
+func TestProgram(t *testing.T) {
+	self := uint64(os.Getpid())
+	assert.Equal(t, self, program(uint32(unix.Gettid())))
+	assert.Equal(t, self, program(uint32(self)))
+	alone := gone(t)
+	assert.Equal(t, uint64(alone), program(alone), "who is gone stands for himself")
 }

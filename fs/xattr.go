@@ -53,6 +53,35 @@ func leaseText(l *resolver.Lease) string {
 	return text
 }
 
+// budget is the attribute of directories that tells what is left of the calls
+// that the provider grants.
+const budget = xattrPrefix + "budget"
+
+func (n *dirNode) budget() string {
+	if n.provider.Budgets == nil {
+		return ""
+	}
+	return n.provider.Budgets()
+}
+
+var _ = (fusefs.NodeListxattrer)((*dirNode)(nil))
+
+func (n *dirNode) Listxattr(_ context.Context, dest []byte) (uint32, syscall.Errno) {
+	if n.budget() == "" {
+		return 0, 0
+	}
+	return answer(dest, budget+"\x00")
+}
+
+var _ = (fusefs.NodeGetxattrer)((*dirNode)(nil))
+
+func (n *dirNode) Getxattr(_ context.Context, attr string, dest []byte) (uint32, syscall.Errno) {
+	if text := n.budget(); attr == budget && text != "" {
+		return answer(dest, text)
+	}
+	return 0, syscall.ENODATA
+}
+
 var _ = (fusefs.NodeListxattrer)((*fileNode)(nil))
 
 func (n *fileNode) Listxattr(_ context.Context, dest []byte) (uint32, syscall.Errno) {

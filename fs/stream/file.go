@@ -109,7 +109,7 @@ func (f *file) release() {
 // await returns when the identity, and with it the size, is known.
 func (f *file) await(ctx context.Context) error {
 	for {
-		a, err := f.expect(identityPage, byteRange{0, sizing}, true)
+		a, err := f.expect(resolver.DemandOf(ctx), identityPage, byteRange{0, sizing}, true)
 		if a == nil || err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (f *file) page(ctx context.Context, p int64, need byteRange) (page *cache.P
 		if page := f.cached(p); page != nil {
 			return page, waited, nil
 		}
-		a, err := f.expect(p, need, !waited)
+		a, err := f.expect(resolver.DemandOf(ctx), p, need, !waited)
 		if err != nil {
 			return nil, true, err
 		}
@@ -161,19 +161,19 @@ func (f *file) hasLocked(p int64) bool {
 // expect joins those who wait for page p; need is asked for if it is not coming.
 // With look, nil is returned if the page is here, or the identity known: it may
 // have come since the caller looked.
-func (f *file) expect(p int64, need byteRange, look bool) (*arrival, error) {
+func (f *file) expect(d *resolver.Demand, p int64, need byteRange, look bool) (*arrival, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if here := p == identityPage && f.pinned != nil || f.hasLocked(p); look && here {
 		return nil, nil
 	}
-	return f.expectLocked(p, need)
+	return f.expectLocked(d, p, need)
 }
 
 // expectLocked joins those who wait for page p, and makes sure that a transfer
 // brings it. The first transfer of a file goes alone: what it finds out decides
 // how the others ask, and who comes meanwhile waits for the identity.
-func (f *file) expectLocked(p int64, need byteRange) (*arrival, error) {
+func (f *file) expectLocked(d *resolver.Demand, p int64, need byteRange) (*arrival, error) {
 	switch {
 	case f.err != nil:
 		return nil, f.err
@@ -181,7 +181,7 @@ func (f *file) expectLocked(p int64, need byteRange) (*arrival, error) {
 	case f.pinned == nil && len(f.transfers) > 0:
 		p = identityPage
 	default:
-		if err := f.startLocked(need); err != nil {
+		if err := f.startLocked(d, need); err != nil {
 			return nil, err
 		}
 	}
@@ -192,7 +192,9 @@ func (f *file) expectLocked(p int64, need byteRange) (*arrival, error) {
 	}
 	a.n++
 	for t := range f.transfers {
-		if off := p * cache.PageSize; t.coversLocked(off) {
+		off := p * cache.PageSize
+		if p == identityPage || t.coversLocked(off) {
+			t.demand.Raise(d.Urgency())
 			t.reached = max(t.reached, off)
 		}
 	}

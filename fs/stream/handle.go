@@ -41,7 +41,7 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 	if off < 0 || off >= limit {
 		return &View{}, nil
 	}
-	h.fetch(byteRange{off, limit})
+	h.fetch(resolver.DemandOf(ctx), byteRange{off, limit})
 	v := &View{off: int(off % cache.PageSize), n: int(limit - off)}
 	starved := false
 	for p := off / cache.PageSize; p*cache.PageSize < limit; p++ {
@@ -64,7 +64,7 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 }
 
 // fetch starts what brings the range, and what is ahead of it.
-func (h *Handle) fetch(r byteRange) {
+func (h *Handle) fetch(d *resolver.Demand, r byteRange) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -80,7 +80,7 @@ func (h *Handle) fetch(r byteRange) {
 	}
 	run.window = min(run.window, h.file.src.window())
 	if want, chunk := run.plan(r, h.size); want.start < want.limit {
-		run.fetched = h.file.fetch(want, r.limit, chunk)
+		run.fetched = h.file.fetch(d, want, r.limit, chunk)
 	}
 }
 

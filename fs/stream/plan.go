@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/attachfs/attachfs/cache"
+	"github.com/attachfs/attachfs/resolver"
 )
 
 // What a transfer asks for. In this order:
@@ -20,9 +21,10 @@ import (
 
 var errAbandoned = errors.New("nobody reads any longer")
 
-// startLocked starts a transfer for need, which begins at a missing page.
-func (f *file) startLocked(need byteRange) error {
-	t := newTransfer(f, f.planLocked(need))
+// startLocked starts a transfer for need, which begins at a missing page; d
+// wants it.
+func (f *file) startLocked(d *resolver.Demand, need byteRange) error {
+	t := newTransfer(f, d, f.planLocked(need))
 	if f.oneGet && f.size != unknown {
 		t.spool, f.spool = true, t
 	}
@@ -54,9 +56,10 @@ func (f *file) planLocked(need byteRange) byteRange {
 
 // fetch starts transfers for what is missing of r, none larger than chunk and no
 // more than streams at a time, and returns up to where all is here or coming.
-// Bytes beyond must are left for later where they do not fill a chunk. Nothing
-// waits for the transfers.
-func (f *file) fetch(r byteRange, must, chunk int64) int64 {
+// Bytes beyond must, where d has not come yet, are left for later where they do
+// not fill a chunk. Nothing waits for the transfers.
+func (f *file) fetch(d *resolver.Demand, r byteRange, must, chunk int64) int64 {
+	ahead := resolver.NewDemand(resolver.Ahead, d.Client)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	streams := f.src.cfg.Streams
@@ -79,7 +82,10 @@ func (f *file) fetch(r byteRange, must, chunk int64) int64 {
 		if off >= must && end-off < chunk && end < f.size {
 			break
 		}
-		if f.startLocked(byteRange{off, end}) != nil {
+		if off >= must {
+			d = ahead
+		}
+		if f.startLocked(d, byteRange{off, end}) != nil {
 			break
 		}
 		off = end

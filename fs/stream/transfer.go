@@ -27,6 +27,7 @@ type transfer struct {
 	f      *file
 	ctx    context.Context // lifetime of the transfer, not of a reader
 	cancel context.CancelCauseFunc
+	demand *resolver.Demand // as urgent as the readers who wait; ctx carries it
 
 	// file.mu guards the following.
 	pos     int64 // the next page to come starts here
@@ -43,14 +44,15 @@ type transfer struct {
 	tries int
 }
 
-// newTransfer returns a transfer for r. Its bytes are filed by page, so r must
-// begin at one; its end may be the end of the file, or must be at one, too.
-func newTransfer(f *file, r byteRange) *transfer {
+// newTransfer returns a transfer for r, which d wants. Its bytes are filed by
+// page, so r must begin at one; its end may be the end of the file, or must be
+// at one, too.
+func newTransfer(f *file, d *resolver.Demand, r byteRange) *transfer {
 	if r.start%cache.PageSize != 0 || (r.limit != unknown && r.limit != f.size && r.limit%cache.PageSize != 0) {
 		panic(fmt.Sprintf("stream: range [%d, %d) of %d bytes is not of whole pages", r.start, r.limit, f.size))
 	}
-	t := &transfer{f: f, pos: r.start, limit: r.limit}
-	t.ctx, t.cancel = context.WithCancelCause(f.src.ctx)
+	t := &transfer{f: f, pos: r.start, limit: r.limit, demand: resolver.NewDemand(d.Urgency(), d.Client)}
+	t.ctx, t.cancel = context.WithCancelCause(resolver.WithDemand(f.src.ctx, t.demand))
 	return t
 }
 

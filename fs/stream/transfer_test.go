@@ -524,14 +524,14 @@ func TestNobodyWaits_LateComerTriesAnew(t *testing.T) {
 	inBubble(t, 16*mib, func(t *testing.T, r *rig) {
 		h := r.open(r.put("f", mib, func(o *object) { o.script = []fault{{cutAfter: 100}} }))
 		f := h.file
-		tr := newTransfer(f, byteRange{0, mib})
+		tr := newTransfer(f, resolver.NewDemand(resolver.Read, nil), byteRange{0, mib})
 		f.mu.Lock()
 		f.transfers[tr] = struct{}{}
 		f.mu.Unlock()
 		err := tr.bring() // gives up
 		assert.Error(t, err)
 		f.mu.Lock()
-		a, joined := f.expectLocked(0, byteRange{0, mib})
+		a, joined := f.expectLocked(resolver.NewDemand(resolver.Read, nil), 0, byteRange{0, mib})
 		f.mu.Unlock()
 		assert.NoError(t, joined)
 		tr.dropPage()
