@@ -215,6 +215,15 @@ func parseOffset(s string) (int64, error) {
 	return int64(n), nil
 }
 
+// dateOf is what the origin's clock shows, zero if it does not tell.
+func dateOf(resp *http.Response) time.Time {
+	shown, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return shown
+}
+
 // strongETag returns the tag if it tells bytes apart, else nothing.
 func strongETag(tag string) string {
 	if len(tag) > 2 && strings.HasPrefix(tag, `"`) && strings.HasSuffix(tag, `"`) {

@@ -288,11 +288,14 @@ type fakeLender struct {
 	borrowed, limit int // calls of Acquire, and how many are answered; 0 for all
 	failed          map[resolver.Class]int
 	ordinal         uint64
+	demands         []*resolver.Demand // of the calls of Acquire, in order
+	clocks          []time.Time        // that leases showed
 }
 
 func (l *fakeLender) Acquire(ctx context.Context, f resolver.File) (*resolver.Lease, error) {
 	l.mu.Lock()
 	hold := l.hold
+	l.demands = append(l.demands, resolver.DemandOf(ctx))
 	l.mu.Unlock()
 	if hold != nil {
 		select {
@@ -339,7 +342,11 @@ func (h fakeHolder) Fail(lease *resolver.Lease, c resolver.Class) {
 	}
 }
 
-func (h fakeHolder) Clock(*resolver.Lease, time.Time) {}
+func (h fakeHolder) Clock(_ *resolver.Lease, origin time.Time) {
+	h.l.mu.Lock()
+	defer h.l.mu.Unlock()
+	h.l.clocks = append(h.l.clocks, origin)
+}
 
 func (l *fakeLender) Peek(id resolver.ID) *resolver.Lease {
 	l.mu.Lock()

@@ -215,6 +215,9 @@ func (t *transfer) request(lease *resolver.Lease, want byteRange) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.Request.URL.Host == lease.Link().Host() { // a redirect may have led elsewhere
+		lease.Clock(dateOf(resp))
+	}
 	r, err := check(resp, want, t.knownSize(), name)
 	if err != nil {
 		return err
