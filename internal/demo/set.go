@@ -9,7 +9,8 @@ import (
 
 // The names of the sets.
 const (
-	// Mail is a mailbox: messages with attachments, logs and odd little files.
+	// Mail is a mailbox: messages with few and with many attachments, a log,
+	// odd little files, and two that are withheld.
 	Mail = "mail"
 	// Contracts is a shared folder with Office documents.
 	Contracts = "contracts"
@@ -34,7 +35,20 @@ type File struct {
 	// ModTime is fixed, in 2026, in UTC.
 	ModTime time.Time
 	Content Content
+	// Withheld is how the source refuses the file; empty for nearly all.
+	Withheld Withheld
 }
+
+// Withheld is how a source refuses to hand out a file that it lists.
+type Withheld string
+
+// The ways to refuse a file, in the words of package linksim.
+const (
+	// Forbidden is an error that concerns the file.
+	Forbidden Withheld = "forbidden"
+	// Missing is an answer that does not mention the file.
+	Missing Withheld = "missing"
+)
 
 // Names returns the names of all sets, in the order of [Files].
 func Names() []string { return []string{Mail, Contracts, Expenses, Pictures} }
@@ -65,7 +79,7 @@ func build(items []item) []File {
 	var making sync.WaitGroup
 	for i, it := range items {
 		making.Go(func() {
-			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make()}
+			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make(), Withheld: withheld[it.path]}
 		})
 	}
 	making.Wait()
@@ -84,18 +98,6 @@ func items(set string) []item {
 		return pictureItems()
 	default:
 		return nil
-	}
-}
-
-func mailItems() []item {
-	return []item{
-		{"2026-10-09 秋季团建通知/秋季团建日程.html", at(time.October, 9, 2, 15), text(outingPage)},
-		{"2026-10-09 秋季团建通知/报名须知.txt", at(time.October, 9, 2, 16), text(outingNotice)},
-		{"2026-10-13 Re 十月报销/Re 十月报销.eml", at(time.October, 13, 6, 42), made(expenseMail)},
-		{"2026-10-31 Gateway incident/gateway-2026-10-31.log", at(time.October, 31, 16, 0), func() Content { return gatewayLog{lines: 512 << 10} }},
-		{"2026-10-31 Gateway incident/handover.tar.gz", at(time.October, 31, 17, 5), made(handoverArchive)},
-		{"2026-10-31 Gateway incident/answer.txt", at(time.October, 31, 17, 6), text("y")},
-		{"2026-10-31 Gateway incident/open questions.txt", at(time.October, 31, 17, 7), text("")},
 	}
 }
 

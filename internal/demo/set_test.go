@@ -110,6 +110,31 @@ func TestFiles_Sizes(t *testing.T) {
 	assert.Less(t, inMemory, int64(4*megabyte))
 }
 
+func TestFiles_Withheld(t *testing.T) {
+	withheld := make(map[demo.Withheld]string)
+	for _, f := range files() {
+		if f.Withheld != "" {
+			withheld[f.Withheld] += f.Path
+		}
+	}
+	assert.Equal(t, map[demo.Withheld]string{
+		demo.Forbidden: "2026-10-20 Delivery notes/DN-2026-1005.tsv",
+		demo.Missing:   "2026-10-20 Delivery notes/DN-2026-1009.tsv",
+	}, withheld)
+}
+
+func TestMail_HasAMessageOfManyFiles(t *testing.T) {
+	most := 0
+	messages := make(map[string]int)
+	for _, f := range demo.Set(demo.Mail) {
+		message := path.Dir(f.Path)
+		messages[message]++
+		most = max(most, messages[message])
+	}
+	assert.Greater(t, most, 2*20, "so that it takes several calls of 20")
+	assert.Less(t, len(messages), 10, "so that listing all takes no longer than a person waits")
+}
+
 func TestFiles_SameEveryTime(t *testing.T) {
 	again := demo.Files()
 	for i, f := range files() {

@@ -24,6 +24,7 @@ type listed struct {
 	Size    *int64     `json:"size,omitempty"`
 	ModTime *time.Time `json:"mtime,omitempty"`
 	SHA256  string     `json:"sha256,omitempty"`
+	Link    *issued    `json:"link,omitempty"`
 }
 
 // key orders a directory and is what a cursor holds.
@@ -34,11 +35,12 @@ type page struct {
 	Next    string   `json:"next,omitempty"`
 }
 
-// issued is the answer to one id on the wire.
+// issued is the answer to one id on the wire, or the link of a listed entry.
 type issued struct {
 	ID      string            `json:"id"`
 	URL     string            `json:"url,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
+	Issued  *time.Time        `json:"issued,omitempty"` // in listings
 	Expires *time.Time        `json:"expires,omitempty"`
 	Uses    int               `json:"uses,omitempty"`
 	Ranged  *bool             `json:"ranged,omitempty"`
@@ -57,31 +59,37 @@ func (o *Origin) SetAPIDelay(d time.Duration) {
 }
 
 func (o *Origin) serveAPI(w http.ResponseWriter, r *http.Request) {
+	p := o.receive(r, Call(strings.TrimPrefix(r.URL.Path, "/api/")))
 	o.mu.Lock()
-	token, delay := o.token, o.apiDelay
+	p.delay += o.apiDelay
 	o.mu.Unlock()
-	call := Call(strings.TrimPrefix(r.URL.Path, "/api/"))
-	var p *reply
+	p.send(w, r, &exchange{})
+}
+
+// receive counts a call, and answers it if it may be made.
+func (o *Origin) receive(r *http.Request, call Call) *reply {
 	switch {
 	case call == ListCall && r.Method == http.MethodGet:
 		dir := r.URL.Query().Get("dir")
 		o.tally.add(dir, func(c *Counts) { c.Lists++ })
 	case call == LinkCall && r.Method == http.MethodPost:
 		o.tally.add("", func(c *Counts) { c.LinkCalls++ })
+	case call == TokenCall && r.Method == http.MethodPost && o.app.id != "":
+		o.tally.add("", func(c *Counts) { c.TokenCalls++ })
 	default:
-		p = errorReply(http.StatusNotFound, "no such call")
+		return errorReply(http.StatusNotFound, "no such call")
 	}
-	if p == nil && token != "" && r.Header.Get("Authorization") != "Bearer "+token {
-		p = errorReply(http.StatusUnauthorized, "unauthorized")
+	if call != TokenCall && !o.authorized(r) {
+		return errorReply(http.StatusUnauthorized, "unauthorized")
 	}
-	if p == nil {
-		p = o.call(r, call)
+	if refusal := o.admit(call); refusal != nil {
+		return refusal
 	}
-	p.delay += delay
-	p.send(w, r, &exchange{})
+	return o.call(r, call)
 }
 
-// call answers a call that is authorized, faults included.
+// call answers a call that is authorized and within the limits, faults
+// included.
 func (o *Origin) call(r *http.Request, call Call) *reply {
 	f, _ := o.apiFaults.next(string(call), false)
 	p := &reply{}
@@ -89,6 +97,8 @@ func (o *Origin) call(r *http.Request, call Call) *reply {
 	case f.Kind.replaces():
 	case call == ListCall:
 		p = o.list(r, f.Kind)
+	case call == TokenCall:
+		p = o.issueToken(r)
 	default:
 		p = o.issueLinks(r, f.Kind)
 	}
@@ -125,6 +135,7 @@ func (o *Origin) list(r *http.Request, fault FaultKind) *reply {
 	}
 	limit := min(from+o.pageSize, len(entries))
 	p := page{Entries: append([]listed{}, entries[from:limit]...)}
+	o.bringLinks(p.Entries)
 	if limit < len(entries) {
 		p.Next = encodeCursor(entries[limit-1].key())
 	}
@@ -207,24 +218,73 @@ func (o *Origin) issueLinks(r *http.Request, fault FaultKind) *reply {
 	if slices.ContainsFunc(asked.IDs, o.spoils) {
 		return errorReply(http.StatusBadRequest, "one of the ids is bad")
 	}
+	if o.grouped && o.mixed(asked.IDs) {
+		return errorReply(http.StatusBadRequest, "ids must be of one directory")
+	}
 	answers := []issued{}
 	for _, id := range slices.Backward(asked.IDs) {
-		obj, ok := o.objects[id]
-		switch {
-		case !ok:
-			answers = append(answers, issued{ID: id, Error: "not found"})
-		case obj.Terms.Refusal == Missing:
-		case obj.Terms.Refusal == NoURL:
-			answers = append(answers, issued{ID: id})
-		case obj.Terms.Refusal != "":
-			answers = append(answers, issued{ID: id, Error: string(obj.Terms.Refusal)})
-		case fault == OldLinks && o.latest[id] != nil:
-			answers = append(answers, o.latest[id].issued(obj))
-		default:
-			answers = append(answers, o.issue(id, obj.Terms).issued(obj))
-		}
+		answers = append(answers, o.answersTo(id, fault)...)
 	}
 	return jsonReply(http.StatusOK, map[string]any{"links": answers})
+}
+
+// answersTo is what a call for links says of one of its ids. o.mu is held.
+func (o *Origin) answersTo(id string, fault FaultKind) []issued {
+	obj, ok := o.objects[id]
+	if !ok {
+		return []issued{{ID: id, Error: "not found"}}
+	}
+	switch obj.Terms.Refusal {
+	case "", Twice, Stranger:
+	case Missing:
+		return nil
+	case NoURL:
+		return []issued{{ID: id}}
+	default:
+		return []issued{{ID: id, Error: string(obj.Terms.Refusal)}}
+	}
+	l := o.latest[id]
+	if fault != OldLinks || l == nil {
+		l = o.issue(id, obj.Terms)
+	}
+	a := l.issued(obj)
+	switch obj.Terms.Refusal {
+	case Twice:
+		return []issued{a, a}
+	case Stranger:
+		a.ID = "not " + id
+	}
+	return []issued{a}
+}
+
+// mixed reports whether ids are of several directories. Those of no object are
+// of none. o.mu is held.
+func (o *Origin) mixed(ids []string) bool {
+	dirs := make(map[string]bool)
+	for _, id := range ids {
+		if obj, ok := o.objects[id]; ok {
+			dir, _ := splitPath(obj.Path)
+			dirs[dir] = true
+		}
+	}
+	return len(dirs) > 1
+}
+
+// bringLinks gives entries the links that their terms make listings bring.
+func (o *Origin) bringLinks(entries []listed) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range entries {
+		e := &entries[i]
+		obj, ok := o.objects[e.ID]
+		if !ok || e.Dir || !obj.Terms.Listed || obj.Terms.Refusal != "" {
+			continue
+		}
+		now := time.Now().Add(o.ahead)
+		link := o.issue(e.ID, obj.Terms).issued(obj)
+		link.Issued = &now
+		e.Link = &link
+	}
 }
 
 // spoils tells an id that makes a call fail. o.mu is held.

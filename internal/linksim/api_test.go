@@ -19,6 +19,7 @@ type entry struct {
 	Dir                       bool
 	Size                      *int64
 	Mtime                     time.Time
+	Link                      *answer
 }
 
 type listing struct {
@@ -30,6 +31,7 @@ type listing struct {
 type answer struct {
 	ID, URL, Error string
 	Headers        map[string]string
+	Issued         *time.Time
 	Expires        *time.Time
 	Uses           int
 	Ranged         *bool
@@ -191,6 +193,70 @@ func TestLinks_Batch(t *testing.T) {
 			assert.Equal(t, status, call(t, o, http.MethodPost, "/api/links", body, new(answers)).StatusCode)
 		})
 	}
+}
+
+func TestLinks_Groups(t *testing.T) {
+	o := start(t, 10, linksim.WithGroups())
+	o.Put(linksim.Object{ID: "opaque", Path: "docs/more.pdf"})
+	o.Put(linksim.Object{Path: "top"})
+	o.Put(linksim.Object{Path: "docs/below/deep"})
+	for _, c := range []struct {
+		ids    []string
+		status int
+	}{
+		{[]string{id, "opaque"}, 200},
+		{[]string{"top"}, 200},
+		{[]string{id, "gone"}, 200},
+		{[]string{id, "top"}, 400},
+		{[]string{"opaque", "docs/below/deep"}, 400},
+	} {
+		t.Run(strings.Join(c.ids, " "), func(t *testing.T) {
+			_, res := links(t, o, c.ids...)
+			assert.Equal(t, c.status, res.StatusCode)
+		})
+	}
+	assert.Equal(t, 4, o.Counts().LinksIssued)
+}
+
+func TestLinks_TwiceAndForStrangers(t *testing.T) {
+	o := start(t, 10)
+	o.Put(linksim.Object{Path: "twice", Terms: linksim.Terms{Refusal: linksim.Twice}})
+	o.Put(linksim.Object{Path: "stranger", Terms: linksim.Terms{Refusal: linksim.Stranger}})
+	var a answers
+	call(t, o, http.MethodPost, "/api/links", `{"ids":["twice","stranger","`+id+`"]}`, &a)
+	var got []string
+	for _, l := range a.Links {
+		got = append(got, l.ID)
+		assert.NotEmpty(t, l.URL)
+	}
+	assert.Equal(t, []string{id, "not stranger", "twice", "twice"}, got)
+	assert.Equal(t, a.Links[2], a.Links[3])
+}
+
+func TestList_BringsLinks(t *testing.T) {
+	o := start(t, 10)
+	o.SetClock(time.Hour)
+	terms := linksim.Terms{Listed: true, Lifetime: time.Hour, Uses: 2, Header: http.Header{"X-Bound": {"v"}}}
+	o.Put(linksim.Object{Path: "docs/listed", Content: linksim.Bytes([]byte("abc")), Terms: terms})
+	terms.Refusal = linksim.Forbidden
+	o.Put(linksim.Object{Path: "docs/refused", Terms: terms})
+
+	l, _ := list(t, o, "dir:docs", "")
+	require.Equal(t, []string{"listed", "refused", "report.pdf"}, names(l))
+	link := l.Entries[0].Link
+	require.NotNil(t, link)
+	assert.Nil(t, l.Entries[1].Link)
+	assert.Nil(t, l.Entries[2].Link)
+	assert.Equal(t, 2, link.Uses)
+	assert.WithinDuration(t, time.Now().Add(time.Hour), *link.Issued, time.Minute)
+	assert.WithinDuration(t, link.Issued.Add(time.Hour), *link.Expires, time.Second)
+	_, body := served(t, link.URL, "", http.Header{"X-Bound": {"v"}})
+	assert.Equal(t, "abc", string(body))
+
+	again, _ := list(t, o, "dir:docs", "")
+	assert.NotEqual(t, link.URL, again.Entries[0].Link.URL)
+	assert.Zero(t, o.Counts().LinkCalls)
+	assert.Equal(t, 2, o.Counts().LinksIssued)
 }
 
 func TestLinks_ComeInAnotherOrder(t *testing.T) {

@@ -15,9 +15,13 @@ const requestLog = 100_000
 // Counts is what the origin was asked since it started or since
 // [Origin.ResetCounts].
 type Counts struct {
-	// Lists and LinkCalls are calls of the API, refused ones included.
-	Lists, LinkCalls int
-	// LinksIssued counts links, by the API and by Link.
+	// Lists, LinkCalls and TokenCalls are calls of the API, refused ones
+	// included.
+	Lists, LinkCalls, TokenCalls int
+	// Throttled are calls that came too soon, OverQuota those for which the
+	// quota was spent.
+	Throttled, OverQuota int
+	// LinksIssued counts links, by the API, in listings, too, and by Link.
 	LinksIssued int
 	// Gets and Heads are requests for objects, refused ones included.
 	Gets, Heads int

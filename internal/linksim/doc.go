@@ -31,13 +31,24 @@
 //	link-to-intranet     Terms.URL
 //	stall, trickle       Stall, Trickle
 //	reset, 503, refused  CutBody, Status with Every, Refuse, Down and Up
-//	throttle, quota      InjectAPI of Status with Header and Body
-//	partial-batch        Terms.Refusal; links always come in another order
+//	throttle             SetLinkRate, SetListRate, SetLimitShapes; for no reason: InjectAPI of Status
+//	quota                SetQuota, SetLimitShapes
+//	too large a batch    WithBatch, WithGroups
+//	partial-batch        Terms.Refusal of all kinds; links always come in another order
 //	bad-apple            Terms.Refusal Spoils
+//	links that age       Terms.Listed
 //	page-3-fails         InjectAPI of Status with Skip
 //	empty-page-with-more EmptyPage, RepeatCursor
 //	token-revoked        SetToken
+//	token-rotated        WithApp, SetToken
 //	clock off            SetClock
 //	first-caller-leaves  SetAPIDelay
 //	file-deleted         Remove
+//	down at start        Down before the client starts, Up
+//	dns gone             Terms.URL with a host that does not exist
+//	name-war             Object.Name
+//	scanner              Counts.LinkCalls, Counts.Throttled
+//
+// Those of a cache on disk (kill -9, a flipped bit, a full disk) are not of
+// links and not played here.
 package linksim

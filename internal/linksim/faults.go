@@ -111,12 +111,14 @@ type Call string
 
 // The calls. AnyCall is all of them.
 const (
-	AnyCall  Call = ""
-	ListCall Call = "list"
-	LinkCall Call = "links"
+	AnyCall   Call = ""
+	ListCall  Call = "list"
+	LinkCall  Call = "links"
+	TokenCall Call = "token"
 )
 
-// InjectAPI lets f befall calls of the API that are authorized.
+// InjectAPI lets f befall calls of the API that are authorized and within its
+// limits.
 func (o *Origin) InjectAPI(call Call, f Fault) { o.apiFaults.add(string(call), f) }
 
 // ClearFaults takes back all faults, but not what they are doing to requests

@@ -37,11 +37,15 @@ type Terms struct {
 	TellSize bool
 	// URL is what the API gives out instead of an address of this origin.
 	URL string
-	// Refusal is what the API does instead of issuing a link.
+	// Listed makes each listing of the file bring a link of its own, and tell
+	// when it was issued.
+	Listed bool
+	// Refusal is what the API does instead of answering with a link, once.
 	Refusal Refusal
 }
 
-// Refusal is what the API does with an id instead of issuing a link.
+// Refusal is what the API does with an id instead of answering with a link,
+// once.
 type Refusal string
 
 // The refusals.
@@ -53,6 +57,10 @@ const (
 	Missing Refusal = "missing"
 	// NoURL answers with an empty URL.
 	NoURL Refusal = "no-url"
+	// Twice answers with a link, and with the same again.
+	Twice Refusal = "twice"
+	// Stranger answers with the link, but for an id that nobody asked for.
+	Stranger Refusal = "stranger"
 	// Spoils makes the whole call fail with 400.
 	Spoils Refusal = "spoils"
 )

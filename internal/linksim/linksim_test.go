@@ -138,10 +138,18 @@ func TestOrigin_CloseEndsStalledAnswers(t *testing.T) {
 func TestOrigin_SetClock(t *testing.T) {
 	o := start(t, 10)
 	o.SetClock(10 * time.Minute)
-	res, _ := served(t, o.FileURL(id), "", nil)
-	date, err := http.ParseTime(res.Header.Get("Date"))
-	require.NoError(t, err)
-	assert.WithinDuration(t, time.Now().Add(10*time.Minute), date, 30*time.Second)
+	link, _ := o.Link(id, linksim.Terms{})
+	for name, address := range map[string]string{
+		"origin": o.FileURL(id), "link": link, "elsewhere": strings.Replace(o.FileURL(id), o.URL(), o.Elsewhere(), 1),
+		"API": o.URL() + "/api/list", "API error": o.URL() + "/api/unknown",
+	} {
+		t.Run(name, func(t *testing.T) {
+			res, _ := served(t, address, "", nil)
+			date, err := http.ParseTime(res.Header.Get("Date"))
+			require.NoError(t, err)
+			assert.WithinDuration(t, time.Now().Add(10*time.Minute), date, 30*time.Second)
+		})
+	}
 }
 
 func TestOrigin_CountsWhatItWasAsked(t *testing.T) {

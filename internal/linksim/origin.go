@@ -17,6 +17,8 @@ import (
 // Origin is a running server. All its methods may be called in parallel.
 type Origin struct {
 	pageSize, batch int
+	grouped         bool // one call takes ids of one directory only
+	app             app
 	certificate     *certificate // nil for plain http
 	tally           tally
 	objectFaults    script
@@ -31,6 +33,11 @@ type Origin struct {
 	mu           sync.Mutex // guards the following; taken before those of tally and listeners
 	closed       bool
 	token        string
+	tokens       map[string]time.Time // when those of the app end, by the header that brings them
+	rates        map[Call]*window
+	quota        int // link calls left, or unlimited
+	throttled    LimitShape
+	spent        LimitShape
 	behaviour    Behaviour // of objects without their own
 	objects      map[string]*object
 	addressed    map[string]string // ids by the hash in addresses
@@ -82,11 +89,22 @@ func WithBatch(n int) Option {
 	}
 }
 
+// WithGroups makes one call take ids of one directory only, as a service does
+// that asks for the attachments of one message.
+func WithGroups() Option {
+	return func(o *Origin) error {
+		o.grouped = true
+		return nil
+	}
+}
+
 // Start starts an origin without objects on a free port of 127.0.0.1. The
 // caller closes it.
 func Start(opts ...Option) (*Origin, error) {
 	o := &Origin{
 		pageSize: 1000, batch: 100,
+		tokens: make(map[string]time.Time), rates: make(map[Call]*window), quota: unlimited,
+		throttled: Limit429, spent: Limit403,
 		objects: make(map[string]*object), addressed: make(map[string]string),
 		links: make(map[string]*link), latest: make(map[string]*link), sweepAt: firstSweep,
 		deadStatus: http.StatusForbidden, usedUpStatus: http.StatusForbidden,
@@ -151,16 +169,9 @@ func (o *Origin) Down() error { return o.front.close() }
 // when up does nothing.
 func (o *Origin) Up() error { return o.front.open() }
 
-// SetToken changes the token that the API asks for, as when it was revoked;
-// the empty one asks for none.
-func (o *Origin) SetToken(token string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.token = token
-}
-
-// SetClock makes the clock that the origin tells (in Date headers and the
-// lifetimes of new links) go wrong by ahead. Links die on time all the same.
+// SetClock makes the clock that the origin tells (in the Date headers of all its
+// answers and the ends of new links) go wrong by ahead. Links die on time all
+// the same.
 func (o *Origin) SetClock(ahead time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
