@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"path"
@@ -11,7 +13,11 @@ import (
 	"time"
 
 	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/verdict"
 )
+
+// judged is how much of a reply is looked at to find out what it means.
+const judged = 4 << 10
 
 // unknown stands for a length that nobody told.
 const unknown = resolver.SizeUnknown
@@ -82,7 +88,13 @@ func check(resp *http.Response, want byteRange, size int64, name string) (reply,
 		_, r.total, _ = parseContentRange(resp.Header.Get("Content-Range"))
 		return r, nil
 	case http.StatusOK:
-		return checkWhole(resp, r, want, size, name)
+		r, err := checkWhole(resp, r, want, size, name)
+		if err != nil || size == unknown && doubtful(name, resp) {
+			if v := judge(resp); v.Class != 0 {
+				return r, refused(v, "200 with something else than the file")
+			}
+		}
+		return r, err
 	default:
 		return checkPart(resp, r, want, size)
 	}
@@ -139,40 +151,53 @@ func checkPart(resp *http.Response, r reply, want byteRange, size int64) (reply,
 // link.
 func checkStatus(resp *http.Response, size int64) error {
 	code := resp.StatusCode
-	// The reason is ours: theirs may quote the link.
-	status := strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
-	err := fmt.Errorf("origin answered %s: %w", status, kindOf(code))
-	switch {
-	case code == http.StatusOK, code == http.StatusPartialContent:
+	switch code {
+	case http.StatusOK, http.StatusPartialContent:
 		return nil
-	case code == http.StatusRequestedRangeNotSatisfiable:
+	case http.StatusRequestedRangeNotSatisfiable:
 		_, total, err := parseContentRange(resp.Header.Get("Content-Range"))
 		if empty := total == 0 && size == unknown; err == nil && (empty || size != unknown && total != size) {
 			return nil
 		}
-		return wrong("%s", status)
-	case code == http.StatusNotFound, code == http.StatusGone:
-		return &failure{class: resolver.Gone, err: err}
-	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		return &failure{after: retryAfter(resp.Header.Get("Retry-After")), err: err}
-	case code >= 400:
-		return &failure{class: resolver.Denied, err: err}
-	default:
-		return wrong("%s", status)
 	}
+	// The reason is ours: theirs may quote the link.
+	looks := strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
+	if v := judge(resp); v.Class != 0 {
+		return refused(v, looks)
+	}
+	return wrong("%s", looks)
 }
 
-func kindOf(code int) error {
-	switch {
-	case code == http.StatusNotFound, code == http.StatusGone:
-		return resolver.ErrNotExist
-	case code == http.StatusTooManyRequests:
-		return resolver.ErrThrottled
-	case code >= 400 && code < 500 && code != http.StatusRequestTimeout:
-		return resolver.ErrPermission
-	default:
-		return resolver.ErrUnavailable
+// judge has a look at the beginning of the body, which stays to be read.
+func judge(resp *http.Response) verdict.Verdict {
+	if resp.Body == nil {
+		return verdict.Judge(verdict.Reply{Status: resp.StatusCode, Header: resp.Header})
 	}
+	start, _ := io.ReadAll(io.LimitReader(resp.Body, judged))
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), resp.Body), resp.Body}
+	return verdict.Judge(verdict.Reply{Status: resp.StatusCode, Header: resp.Header, Start: start})
+}
+
+// refused is the failure for a reply that is not the file: what it means, and
+// what it looked like.
+func refused(v verdict.Verdict, looks string) error {
+	kind := resolver.ErrUnavailable
+	switch v.Class {
+	case resolver.Gone:
+		kind = resolver.ErrNotExist
+	case resolver.Throttled:
+		kind = resolver.ErrThrottled
+	case resolver.Denied, resolver.Expired, resolver.UsedUp:
+		kind = resolver.ErrPermission
+	}
+	f := &failure{after: v.After, err: fmt.Errorf("origin answered %s, %v: %w", looks, v, kind)}
+	if v.Class.Blames() {
+		f.class = v.Class
+	}
+	return f
 }
 
 var errContentRange = errors.New("no usable Content-Range")
@@ -215,10 +240,11 @@ func parseOffset(s string) (int64, error) {
 	return int64(n), nil
 }
 
-// dateOf is what the origin's clock shows, zero if it does not tell.
+// dateOf is what the origin's clock shows, zero if it does not tell or if the
+// reply comes out of a cache.
 func dateOf(resp *http.Response) time.Time {
 	shown, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
+	if err != nil || resp.Header.Get("Age") != "" {
 		return time.Time{}
 	}
 	return shown
@@ -230,16 +256,6 @@ func strongETag(tag string) string {
 		return tag
 	}
 	return ""
-}
-
-// retryAfter reads the seconds form of the header; the date form would need the
-// origin's clock.
-func retryAfter(s string) time.Duration {
-	n, err := strconv.ParseUint(s, 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
 }
 
 func mediaType(contentType string) string {
@@ -255,6 +271,13 @@ var pages = map[string][]string{
 	"application/json":      {".json", ".ipynb", ".geojson", ".har", ".map"},
 	"text/xml":              {".xml", ".svg", ".rss", ".xsd", ".xsl", ".kml", ".gpx", ".ofd"},
 	"application/xml":       {".xml", ".svg", ".rss", ".xsd", ".xsl", ".kml", ".gpx", ".ofd"},
+}
+
+// doubtful reports whether only a look at the reply can tell if it is the file:
+// it is a page, and the name does not say that the file is none.
+func doubtful(name string, resp *http.Response) bool {
+	_, page := pages[mediaType(resp.Header.Get("Content-Type"))]
+	return page && path.Ext(name) == ""
 }
 
 // foreign reports whether a whole answer of this media type cannot be the file of

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -215,13 +216,47 @@ func TestStrongETag(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	for s, want := range map[string]time.Duration{
-		"": 0, "0": 0, "5": 5 * time.Second, "-5": 0, "x": 0, "1.5": 0, "Fri, 31 Dec 1999 23:59:59 GMT": 0,
+// What a reply says of itself decides what becomes of the link.
+func TestCheck_LooksAtTheBody(t *testing.T) {
+	const whole = `{"a": "a real file"}`
+	for name, c := range map[string]struct {
+		code        int
+		contentType string
+		body        string
+		file        string
+		size        int64
+		class       resolver.Class
+		kind        error
+	}{
+		"expired":                    {code: 403, body: "<Error><Code>AccessDenied</Code><Message>Request has expired.</Message></Error>", size: 9, class: resolver.Expired, kind: resolver.ErrPermission},
+		"expired token with 400":     {code: 400, body: "<Error><Code>ExpiredToken</Code></Error>", size: 9, class: resolver.Expired, kind: resolver.ErrPermission},
+		"denied":                     {code: 403, body: "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", size: 9, class: resolver.Denied, kind: resolver.ErrPermission},
+		"throttled with 400":         {code: 400, body: `{"code":99991400,"msg":"request trigger frequency limit"}`, size: 9, kind: resolver.ErrThrottled},
+		"200 with an error":          {code: 200, contentType: "application/json", body: `{"code":1061004,"msg":"forbidden"}`, file: "f.bin", size: 900, class: resolver.Denied, kind: resolver.ErrPermission},
+		"200 with an error, no size": {code: 200, contentType: "application/json", body: `{"code":1061007,"msg":"deleted"}`, file: "f", size: unknown, class: resolver.Gone, kind: resolver.ErrNotExist},
+		"a file without extension":   {code: 200, contentType: "application/json", body: whole, file: "f", size: unknown},
+		"a file of its size":         {code: 200, contentType: "application/json", body: whole, file: "f", size: int64(len(whole))},
 	} {
-		assert.Equal(t, want, retryAfter(s), "%q", s)
+		t.Run(name, func(t *testing.T) {
+			resp := &http.Response{
+				StatusCode: c.code, ContentLength: int64(len(c.body)),
+				Header: http.Header{"Content-Type": {c.contentType}},
+				Body:   io.NopCloser(strings.NewReader(c.body)),
+			}
+			_, err := check(resp, byteRange{0, unknown}, c.size, c.file)
+			if c.kind == nil {
+				require.NoError(t, err)
+				left, err := io.ReadAll(resp.Body)
+				require.NoError(t, err)
+				assert.Equal(t, c.body, string(left), "what was looked at is still to be read")
+				return
+			}
+			var fail *failure
+			require.ErrorAs(t, err, &fail)
+			assert.Equal(t, c.class, fail.class)
+			assert.ErrorIs(t, err, c.kind)
+		})
 	}
-	assert.GreaterOrEqual(t, retryAfter("9223372037"), time.Duration(0), "longer than a Duration")
 }
 
 func TestForeign(t *testing.T) {
