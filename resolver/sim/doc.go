@@ -3,6 +3,7 @@
 // uses and bound headers. `attachfs demo` mounts it, and tests use it where the
 // terms of a link matter.
 //
-// A [Provider] is a plain client: one HTTP request for a page, one for a batch
-// of links, each bounded in time and size; nothing is retried or remembered.
+// A [Provider] is thin: two endpoints over package api, and the types of their
+// answers. Batches, groups and a rate are as configured, so that it can stand
+// for services with other terms.
 package sim

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/attachfs/attachfs/internal/linksim"
 	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/resolvertest"
 	"github.com/attachfs/attachfs/resolver/sim"
 )
@@ -34,7 +36,7 @@ func connect(t *testing.T, base string) *sim.Provider {
 	t.Helper()
 	cfg := sim.Config{BaseURL: base, AccessToken: resolver.NewSecret(token)}
 	require.NoError(t, cfg.Validate())
-	p := sim.New(cfg)
+	p := sim.New(cfg, nil)
 	t.Cleanup(func() { assert.NoError(t, p.Close()) })
 	return p
 }
@@ -59,7 +61,7 @@ func TestProvider(t *testing.T) {
 	}
 	cfg := sim.Config{BaseURL: origin.URL() + "/", AccessToken: resolver.NewSecret(token)}
 	resolvertest.Run(t, resolvertest.Fixture{
-		New: func(*testing.T) resolver.Provider { return sim.New(cfg) },
+		New: func(*testing.T) resolver.Provider { return sim.New(cfg, nil) },
 		Want: map[string]resolvertest.Want{
 			"a.txt":           {Size: 3},
 			"b/c.txt":         {Size: 0},
@@ -92,6 +94,8 @@ func TestProvider_Link(t *testing.T) {
 	assert.Equal(t, int64(3), link.Size)
 	assert.Equal(t, "yes", link.Header["X-Bound"].Reveal())
 	assert.WithinDuration(t, time.Now().Add(time.Hour), link.Expires, time.Minute)
+	assert.WithinDuration(t, time.Now(), link.Obtained, time.Minute)
+	assert.WithinDuration(t, time.Now(), link.ServerTime, time.Minute)
 
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link.URLs[0].Reveal(), nil)
 	require.NoError(t, err)
@@ -104,10 +108,10 @@ func TestProvider_Link(t *testing.T) {
 	assert.Equal(t, "abc", string(body))
 }
 
-func TestProvider_Batches(t *testing.T) {
+func TestProvider_OneCall(t *testing.T) {
 	origin, p := start(t)
 	var ids []resolver.ID
-	for i := range 250 {
+	for i := range 100 {
 		path := fmt.Sprintf("f%d", i)
 		origin.Put(linksim.Object{Path: path})
 		ids = append(ids, resolver.ID(path), resolver.ID(path))
@@ -119,13 +123,117 @@ func TestProvider_Batches(t *testing.T) {
 		require.NoError(t, answers[i].Err)
 		assert.True(t, strings.Contains(answers[i].Link.URLs[0].Reveal(), "/"+string(id)+"?"), "answer %d is not for %s", i, id)
 	}
-	assert.Equal(t, 3, int(origin.Counts().LinkCalls))
-	assert.Equal(t, 250, int(origin.Counts().LinksIssued))
+	assert.Equal(t, 1, int(origin.Counts().LinkCalls))
+	assert.Equal(t, 100, int(origin.Counts().LinksIssued))
+
+	origin.Put(linksim.Object{Path: "one too many"})
+	_, err = p.Resolve(t.Context(), append(ids, "one too many"))
+	require.ErrorIs(t, err, resolver.ErrRejected)
+	assert.Equal(t, 2, int(origin.Counts().LinkCalls))
+}
+
+func TestProvider_Batch(t *testing.T) {
+	origin, p := start(t, linksim.WithGroups())
+	assert.Equal(t, resolver.Batch{Lane: "links", Size: 100}, p.Batch("a/b"))
+	assert.Equal(t, p.Batch("a/b"), p.Batch("c"))
+
+	grouping := sim.New(sim.Config{
+		BaseURL: origin.URL(), AccessToken: resolver.NewSecret(token), Batch: 20, ByDirectory: true,
+	}, nil)
+	defer grouping.Close()
+	for _, o := range []linksim.Object{
+		{Path: "a"}, {Path: "d/b"}, {Path: "d/c"}, {ID: "opaque", Path: "d/o"}, {ID: "d\nx", Path: "d/q"}, {ID: "other/like", Path: "d/e/p"},
+		{Path: "odd\ndir%/x"}, {ID: "odd\ndir%\nid", Path: "odd\ndir%/y"},
+	} {
+		origin.Put(o)
+	}
+	for dir, want := range map[resolver.ID]int{"": 1, "dir:d": 4, "dir:d/e": 1, "dir:odd\ndir%": 2} {
+		page, err := grouping.List(t.Context(), dir, "")
+		require.NoError(t, err)
+		var ids []resolver.ID
+		for _, e := range page.Entries {
+			if e.Dir {
+				continue
+			}
+			ids = append(ids, e.ID)
+			group := strings.TrimPrefix(string(dir), "dir:")
+			assert.Equal(t, resolver.Batch{Lane: "links", Group: group, Size: 20}, grouping.Batch(e.ID))
+		}
+		require.Len(t, ids, want)
+		answers, err := grouping.Resolve(t.Context(), ids)
+		require.NoError(t, err)
+		for i := range answers {
+			assert.NoError(t, answers[i].Err, ids[i])
+		}
+	}
+}
+
+func TestProvider_Turn(t *testing.T) {
+	origin, _ := start(t)
+	cfg := sim.Config{BaseURL: origin.URL(), AccessToken: resolver.NewSecret(token), LinkRate: 1}
+	limits := limit.New(nil, nil)
+	first, second := sim.New(cfg, limits), sim.New(cfg, limits)
+	defer first.Close()
+	defer second.Close()
+	require.NoError(t, first.Turn(t.Context(), "links"))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, second.Turn(ctx, "links"), context.DeadlineExceeded, "both are of one account")
+}
+
+func TestProvider_Throttled(t *testing.T) {
+	for _, shape := range []linksim.LimitShape{linksim.Limit429, linksim.Limit400, linksim.Limit200, linksim.LimitText} {
+		t.Run(string(shape), func(t *testing.T) {
+			origin, p := start(t, linksim.WithLinkRate(1, time.Hour))
+			origin.SetLimitShapes(shape, linksim.Limit403)
+			_, err := p.Resolve(t.Context(), []resolver.ID{"x"})
+			require.NoError(t, err)
+			_, err = p.Resolve(t.Context(), []resolver.ID{"x"})
+			require.ErrorIs(t, err, resolver.ErrThrottled)
+			if shape == linksim.Limit429 || shape == linksim.Limit400 {
+				assert.InDelta(t, time.Hour, resolver.RetryAfter(err), float64(time.Minute))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			require.ErrorIs(t, p.Turn(ctx, "links"), context.DeadlineExceeded)
+			ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			_, err = p.Resolve(ctx, []resolver.ID{"x"})
+			require.ErrorIs(t, err, resolver.ErrThrottled, "a call does not wait for a turn")
+		})
+	}
+}
+
+func TestProvider_Quota(t *testing.T) {
+	p := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"code": 99991403, "msg": "`+linksim.Marker+`"}`)
+	})
+	_, err := p.Resolve(t.Context(), []resolver.ID{"x"})
+	require.ErrorIs(t, err, resolver.ErrQuota)
+	assert.NotContains(t, err.Error(), linksim.Marker)
+}
+
+func TestProvider_ListedLink(t *testing.T) {
+	issued := time.Now().Add(-time.Minute).UTC().Truncate(time.Second)
+	const ahead = time.Hour // of the provider's clock
+	p := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", issued.Add(ahead+time.Minute).Format(http.TimeFormat))
+		fmt.Fprintf(w, `{"entries": [{"id": "a", "name": "a", "link": {"url": "https://h/a", "issued": %q}},
+			{"id": "b", "name": "b", "link": {"url": "nowhere"}}, {"id": "c", "name": "c"}]}`, issued.Add(ahead).Format(time.RFC3339))
+	})
+	page, err := p.List(t.Context(), resolver.Root, "")
+	require.NoError(t, err)
+	require.NotNil(t, page.Entries[0].Link)
+	assert.WithinDuration(t, issued, page.Entries[0].Link.Obtained, 5*time.Second)
+	assert.Equal(t, issued.Add(ahead), page.Entries[0].Link.ServerTime)
+	assert.Nil(t, page.Entries[1].Link)
+	assert.Nil(t, page.Entries[2].Link)
 }
 
 func TestProvider_WrongToken(t *testing.T) {
 	origin, _ := start(t)
-	p := sim.New(sim.Config{BaseURL: origin.URL()})
+	p := sim.New(sim.Config{BaseURL: origin.URL()}, nil)
 	defer p.Close()
 	_, err := p.List(t.Context(), resolver.Root, "")
 	require.ErrorIs(t, err, resolver.ErrPermission)
@@ -168,7 +276,7 @@ func TestProvider_Errors(t *testing.T) {
 		answer http.HandlerFunc
 		want   error
 	}{
-		{"400", status(400), resolver.ErrUnavailable},
+		{"400", status(400), resolver.ErrRejected},
 		{"401", status(401), resolver.ErrPermission},
 		{"403", status(403), resolver.ErrPermission},
 		{"404", status(404), resolver.ErrNotExist},
@@ -221,6 +329,11 @@ func TestProvider_BadLinks(t *testing.T) {
 		assert.NoError(t, answers[1].Err)
 		assert.ErrorIs(t, answers[2].Err, resolver.ErrNotExist)
 	}
+}
+
+func TestConfig_ValidateNumbers(t *testing.T) {
+	assert.ErrorContains(t, sim.Config{BaseURL: "http://h", Batch: -1}.Validate(), "batch: ")
+	assert.ErrorContains(t, sim.Config{BaseURL: "http://h", LinkRate: -1}.Validate(), "link_rate: ")
 }
 
 func TestConfig_Validate(t *testing.T) {

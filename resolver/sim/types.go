@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/api"
 )
 
 // listAnswer is the body of /api/list.
@@ -23,10 +24,11 @@ type listEntry struct {
 	Size    *int64      `json:"size"`
 	ModTime time.Time   `json:"mtime"`
 	SHA256  string      `json:"sha256"`
+	Link    *linkAnswer `json:"link"`
 }
 
 // entry leaves out what the API does not tell in a usable form.
-func (e listEntry) entry() resolver.Entry {
+func (e listEntry) entry(reply api.Reply) resolver.Entry {
 	entry := resolver.Entry{
 		ID: e.ID, Name: e.Name, Dir: e.Dir,
 		Version: e.Version, Size: resolver.SizeUnknown, ModTime: e.ModTime,
@@ -36,6 +38,11 @@ func (e listEntry) entry() resolver.Entry {
 	}
 	if digest, err := hex.DecodeString(e.SHA256); err == nil && len(digest) == 32 {
 		entry.SHA256 = digest
+	}
+	if e.Link != nil {
+		if link, err := e.Link.link(reply); err == nil {
+			entry.Link = &link
+		}
 	}
 	return entry
 }
@@ -53,6 +60,7 @@ type linkAnswer struct {
 	ID      resolver.ID                `json:"id"`
 	URL     resolver.Secret            `json:"url"`
 	Headers map[string]resolver.Secret `json:"headers"`
+	Issued  time.Time                  `json:"issued"` // in listings
 	Expires time.Time                  `json:"expires"`
 	Uses    int                        `json:"uses"`
 	Ranged  *bool                      `json:"ranged"`
@@ -63,8 +71,9 @@ type linkAnswer struct {
 // notFound is the API's word for an id that it does not know.
 const notFound = "not found"
 
-// link is the answer in the words of package resolver.
-func (l linkAnswer) link() (resolver.Link, error) {
+// link is the answer in the words of package resolver. One from a listing may
+// be older than the reply that brought it.
+func (l linkAnswer) link(reply api.Reply) (resolver.Link, error) {
 	switch l.Error {
 	case "":
 	case notFound:
@@ -83,6 +92,11 @@ func (l linkAnswer) link() (resolver.Link, error) {
 	link := resolver.Link{
 		URLs: []resolver.Secret{l.URL}, Header: l.Headers,
 		Expires: l.Expires, Uses: max(0, l.Uses), Size: max(0, l.Size),
+		Obtained: reply.Asked, ServerTime: reply.Date,
+	}
+	if !l.Issued.IsZero() {
+		link.Obtained = reply.Asked.Add(min(0, reply.Left(l.Issued)))
+		link.ServerTime = l.Issued
 	}
 	if l.Ranged != nil {
 		link.Ranged = resolver.RangedNo
