@@ -38,6 +38,11 @@ type Entry struct {
 	// Link is one that the listing brought along, with Obtained set; nil when
 	// it brought none.
 	Link *Link
+	// Children is the complete listing of a directory that the listing of its
+	// parent brought along, empty but not nil if there is nothing in it. Such a
+	// directory is never listed by itself: it is as fresh as its parent. Nil
+	// when the parent's listing does not tell.
+	Children []Entry
 }
 
 // Page is one page of a listing.
@@ -46,6 +51,11 @@ type Page struct {
 	// Next asks for the following page; empty on the last one. A page without
 	// entries may have a Next.
 	Next string
+	// Mark, on the last page, is what an Updater needs to list later what is
+	// new since then; empty when it cannot.
+	Mark string
+	// Gone are entries that are there no more. Only Update tells them.
+	Gone []ID
 }
 
 // Answer is what a provider says of one id that it was asked to resolve: a
@@ -99,6 +109,16 @@ type Pacer interface {
 	// urgent goes first (see Demand). It is ErrQuota at once when a budget is
 	// spent, and else ends with ctx only.
 	Turn(ctx context.Context, lane string) error
+}
+
+// Updater is a provider that can list what is new in a directory, at a fraction
+// of the cost of listing it again.
+type Updater interface {
+	// Update is List for what changed since the listing, or update, whose last
+	// page had this Mark: its entries are new, or take the place of those with
+	// the same ID. It may miss what went away, so the directory is listed whole
+	// from time to time. ErrUnsupported asks for that now.
+	Update(ctx context.Context, dir ID, mark, cursor string) (Page, error)
 }
 
 // Accounter is a provider that can tell the account it acts for, so that the

@@ -39,3 +39,17 @@ func BenchmarkAcquire_Remembered(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkAcquire_Crowd asks what 1,000 waiting files cost until all are
+// served by calls for 20.
+func BenchmarkAcquire_Crowd(b *testing.B) {
+	f, ids := group(1000, 20)
+	lender := broker.New(f, broker.DefaultConfig(), discard)
+	defer lender.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		lender.Expire()
+		opens(b.Context(), lender, resolver.Stat, 1, ids...)()
+	}
+	b.ReportMetric(float64(f.Calls(resolvertest.Resolve))/float64(b.N), "calls/op")
+}

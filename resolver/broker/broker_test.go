@@ -30,21 +30,48 @@ const file = resolver.ID("a.pdf")
 func inBubble(t *testing.T, test func(t *testing.T, f *resolvertest.Fake, b *broker.Broker)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		present()
 		f := resolvertest.NewFake()
 		f.Add(string(file), 1, time.Unix(1, 0))
 		test(t, f, newBroker(t, f))
 	})
 }
 
-func newBroker(t *testing.T, p resolver.Provider) *broker.Broker {
+// present leaves the year 2000, in which synctest begins and no link is
+// believed to die.
+func present() { time.Sleep(time.Until(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))) }
+
+func newBroker(t *testing.T, p resolver.Provider, set ...func(*broker.Config)) *broker.Broker {
 	t.Helper()
+	cfg := broker.DefaultConfig()
+	for _, s := range set {
+		s(&cfg)
+	}
 	var log bytes.Buffer // slog's handler has a lock, and it is read after Close
-	b := broker.New(p, broker.DefaultConfig(), slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	b := broker.New(p, cfg, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	t.Cleanup(func() {
 		assert.NoError(t, b.Close())
 		assert.NotContains(t, log.String(), secret)
+		if f, ok := p.(*resolvertest.Fake); ok {
+			checkBatches(t, f)
+		}
 	})
 	return b
+}
+
+// checkBatches checks that no call asked for what one call does not take.
+func checkBatches(t *testing.T, f *resolvertest.Fake) {
+	t.Helper()
+	for _, ids := range f.Batches() {
+		require.NotEmpty(t, ids)
+		first, seen := f.Batch(ids[0]), make(map[resolver.ID]bool)
+		assert.LessOrEqual(t, len(ids), first.Size)
+		for _, id := range ids {
+			assert.Equal(t, first, f.Batch(id))
+			assert.False(t, seen[id], "%q twice in a call", id)
+			seen[id] = true
+		}
+	}
 }
 
 func acquire(t *testing.T, b *broker.Broker) *resolver.Lease {
@@ -178,11 +205,12 @@ func TestFail_RenewsOncePerGeneration(t *testing.T) {
 		f.SetDelay(resolvertest.Resolve, time.Second)
 		dead := acquire(t, b)
 		dead.Serve()
-		renewed := make([]*resolver.Lease, 16)
+		time.Sleep(time.Minute)
+		renewed := make([]*resolver.Lease, 64)
 		var wg sync.WaitGroup
 		for i := range renewed {
 			wg.Go(func() {
-				time.Sleep(time.Duration(i) * 100 * time.Millisecond) // before, during and after the call
+				time.Sleep(time.Duration(i) * 25 * time.Millisecond) // before, during and after the call
 				dead.Fail(resolver.Expired)
 				lease, err := b.Acquire(t.Context(), resolver.File{ID: file})
 				assert.NoError(t, err)

@@ -7,12 +7,20 @@
 // that meet the same dead link cost one call. A renewal always asks the
 // provider and replaces what is remembered. When a renewed link does not serve
 // either, or the provider refuses, the refusal is remembered for a few seconds,
-// so that a retrying program is never a storm at the provider.
+// so that a retrying program is never a storm at the provider. The next link of
+// a file that is being read is asked for before the one at hand ends.
 //
-// A provider that has no answer now (unavailable, throttled) is asked again
-// within the shared call, with pauses that grow, as long as patience lasts and
-// somebody waits; what it answered last is what they get.
+// Files that one call takes together ride in one. Who rides is decided when the
+// call may be made, not before: the most urgent first, then the programs that
+// ask for few, then the oldest; free places go to siblings, which are likely to
+// be asked for next. A refusal of a whole call is narrowed down by asking in
+// parts.
+//
+// A provider that has no answer now (unavailable, throttled) is asked again,
+// with pauses that grow, as long as patience lasts and somebody waits; what it
+// answered last is what they get.
 //
 // Words: a generation is one link of a file; a barren one was failed without
-// ever having served.
+// ever having served. A request is a file asked for, with those who wait for
+// it; it is pending in its lane until it rides in a batch.
 package broker

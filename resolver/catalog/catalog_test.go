@@ -97,11 +97,14 @@ func (o *origin) Learn(_ context.Context, f resolver.File) (resolver.Identity, e
 }
 
 // newCatalog makes a catalog that ends with the test, its log in the buffer.
-func newCatalog(t testing.TB, p resolver.Provider) (*catalog.Catalog, *origin, *bytes.Buffer) {
+func newCatalog(t testing.TB, p resolver.Provider, more ...func(*catalog.Config)) (*catalog.Catalog, *origin, *bytes.Buffer) {
 	t.Helper()
 	o := &origin{learnt: new(catalog.Learnt), identity: resolver.Identity{Size: 42, ETag: `"e"`}}
 	log := new(bytes.Buffer)
 	cfg := catalog.Config{ListingTTL: ttl, Log: slog.New(slog.NewTextHandler(log, nil))}
+	for _, set := range more {
+		set(&cfg)
+	}
 	require.NoError(t, cfg.Validate())
 	c := catalog.New(p, o.learnt, o, cfg)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
@@ -118,6 +121,18 @@ func names(l resolver.Listing) []string {
 		names = append(names, n.Name)
 	}
 	return names
+}
+
+// renewed returns the listing of dir after the refresh that looking at it may
+// begin.
+func renewed(t *testing.T, c *catalog.Catalog, dir resolver.ID) resolver.Listing {
+	t.Helper()
+	_, err := c.Readdir(t.Context(), dir)
+	require.NoError(t, err)
+	synctest.Wait()
+	l, err := c.Readdir(t.Context(), dir)
+	require.NoError(t, err)
+	return l
 }
 
 func TestConfig(t *testing.T) {
@@ -175,16 +190,19 @@ func TestReaddir_TTL(t *testing.T) {
 
 		time.Sleep(time.Second)
 		_, ok := c.Peek(resolver.Root, "a")
-		assert.False(t, ok, "peeked into an expired listing")
-		same, err := c.Readdir(t.Context(), resolver.Root)
-		require.NoError(t, err)
+		assert.True(t, ok)
+		synctest.Wait()
+		assert.EqualValues(t, 1, s.lists.Load(), "a peek makes no call")
+		same := renewed(t, c, resolver.Root)
 		assert.EqualValues(t, 2, s.lists.Load())
 		assert.Equal(t, first.Serial, same.Serial, "nothing changed")
 
 		s.hold(file("1", "a", 1), file("2", "b", 1))
 		time.Sleep(ttl)
-		other, err := c.Readdir(t.Context(), resolver.Root)
+		old, err := c.Readdir(t.Context(), resolver.Root)
 		require.NoError(t, err)
+		assert.Equal(t, first, old, "an expired listing is shown at once")
+		other := renewed(t, c, resolver.Root)
 		assert.Equal(t, []string{"a", "b"}, names(other))
 		assert.NotEqual(t, first.Serial, other.Serial)
 		assert.Equal(t, []string{"a"}, names(first), "a listing handed out has changed")
@@ -259,27 +277,22 @@ func TestReaddir_BrokenPageKeepsOldListing(t *testing.T) {
 				s.fail(kind)
 				time.Sleep(ttl)
 				for range 3 {
-					stale, err := c.Readdir(t.Context(), resolver.Root)
-					require.NoError(t, err)
-					assert.Equal(t, first, stale)
+					assert.Equal(t, first, renewed(t, c, resolver.Root))
 					_, ok := c.Peek(resolver.Root, "b")
 					assert.True(t, ok)
 				}
 				assert.EqualValues(t, 4, s.lists.Load(), "tried again too soon")
 				time.Sleep(time.Minute)
-				_, err = c.Readdir(t.Context(), resolver.Root)
-				require.NoError(t, err)
+				renewed(t, c, resolver.Root)
 				assert.EqualValues(t, 6, s.lists.Load(), "not tried again")
 				assert.Equal(t, 1, strings.Count(log.String(), "WARN"), "one streak, one warning: %s", log)
 
 				s.fail(nil)
 				time.Sleep(time.Minute)
-				_, err = c.Readdir(t.Context(), resolver.Root)
-				require.NoError(t, err)
+				renewed(t, c, resolver.Root)
 				s.fail(kind)
 				time.Sleep(ttl)
-				_, err = c.Readdir(t.Context(), resolver.Root)
-				require.NoError(t, err)
+				renewed(t, c, resolver.Root)
 				assert.Equal(t, 2, strings.Count(log.String(), "WARN"), "a new streak is told")
 			})
 		})
@@ -316,9 +329,12 @@ func TestReaddir_GoneDirectory(t *testing.T) {
 		s.fail(fmt.Errorf("list: %w", resolver.ErrNotExist))
 		time.Sleep(ttl)
 		_, err = c.Readdir(t.Context(), "dir")
-		require.ErrorIs(t, err, resolver.ErrNotExist)
+		require.NoError(t, err)
+		synctest.Wait()
 		_, ok := c.Peek("dir", "a")
 		assert.False(t, ok)
+		_, err = c.Readdir(t.Context(), "dir")
+		require.ErrorIs(t, err, resolver.ErrNotExist)
 		s.fail(resolver.ErrUnavailable)
 		_, err = c.Readdir(t.Context(), "dir")
 		assert.ErrorIs(t, err, resolver.ErrUnavailable, "the listing of a directory that went is served")
@@ -372,8 +388,7 @@ func TestReaddir_NamesStayWithTheirFiles(t *testing.T) {
 
 		s.hold(file("1", "a.pdf", 1), file("2", "a (2).pdf", 1), file("6", "a.pdf", 1))
 		time.Sleep(ttl)
-		l, err := c.Readdir(t.Context(), resolver.Root)
-		require.NoError(t, err)
+		l := renewed(t, c, resolver.Root)
 		got := make(map[resolver.ID]string)
 		for _, n := range l.Nodes {
 			got[n.ID] = n.Name

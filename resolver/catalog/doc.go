@@ -3,14 +3,22 @@
 //
 // A [Catalog] answers names. It asks the provider for a directory page by page,
 // once for all callers, and replaces a listing only by a complete one: a page
-// that fails leaves the old listing in place, served as stale. Names become
-// safe and unique file names on the way (names.go).
+// that fails leaves the old listing in place, served as stale. An old listing is
+// shown at once and renewed behind (renew.go); who wants to know is told what
+// changed (notices.go). Names become safe and unique file names on the way
+// (names.go). Sizes that listings do not tell are learnt when they are looked
+// up, and ahead of a program that looks up one after another (sizes.go).
 //
 // A [Learnt] holds the identities, sizes above all, that origins told of files.
-// It is laid over a listing whenever nodes are handed out, so that a listing
-// itself never changes. A [State] keeps it on disk.
+// It is laid over a listing whenever nodes are handed out, so that what was
+// listed never changes.
 //
-// Locks: Catalog.mu is never held together with another one. A listing's mutex
-// and State.mu come before Learnt.mu. None is held over a call of the provider or
-// the sizer.
+// A [State] keeps both on disk, each in a table of its own: a map written behind
+// by one writer (table.go). What is damaged there is missing, and asked for
+// anew. So a catalog starts with what its last run had, the provider dead or not.
+//
+// Locks: ahead.mu comes before Catalog.mu and Learnt.mu, which are never held
+// together; a listing's next and State.mu come before Learnt.mu and table.mu,
+// and Learnt.mu before table.mu. None is held over a call of the provider, the
+// sizer or who is told of changes.
 package catalog

@@ -1,16 +1,12 @@
 package catalog
 
 import (
-	"encoding/binary"
 	"encoding/json"
-	"fmt"
-	"hash/crc32"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/attachfs/attachfs/resolver"
 )
@@ -21,8 +17,7 @@ import (
 // the Learnt belongs to a [State], on disk soon after. The zero Learnt works,
 // in memory only. Its methods may be called in parallel.
 type Learnt struct {
-	state  *State
-	bucket []byte
+	table *table // nil in memory only
 
 	changes atomic.Uint64 // counts the changes of records
 
@@ -30,7 +25,6 @@ type Learnt struct {
 	// records holds whatever was asked for or learnt in this run. A record is
 	// never changed, only replaced; what is not here is on disk or nowhere.
 	records map[resolver.ID]*record
-	unsaved map[resolver.ID]struct{}
 }
 
 // record is what is known of one version of a file.
@@ -47,7 +41,7 @@ func (r *record) pinned() bool { return r.Identity.Size >= 0 }
 // origin was seen to change under it. Without a pin ok is false, and revision
 // counts all the same.
 func (l *Learnt) Get(id resolver.ID, version string) (identity resolver.Identity, revision int, ok bool) {
-	l.load([]resolver.ID{id})
+	l.load(only(id))
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	r := l.of(id, version)
@@ -66,7 +60,7 @@ func (l *Learnt) Learn(id resolver.ID, version string, identity resolver.Identit
 	if identity.Size < 0 {
 		return
 	}
-	l.load([]resolver.ID{id})
+	l.load(only(id))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fresh := &record{Version: version, Identity: identity}
@@ -87,7 +81,7 @@ func (l *Learnt) Change(id resolver.ID, version string, identity resolver.Identi
 	if identity.Size < 0 {
 		identity = resolver.Identity{Size: resolver.SizeUnknown}
 	}
-	l.load([]resolver.ID{id})
+	l.load(only(id))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fresh := &record{Version: version, Revision: 1, Identity: identity}
@@ -99,6 +93,8 @@ func (l *Learnt) Change(id resolver.ID, version string, identity resolver.Identi
 	}
 	l.replace(id, fresh)
 }
+
+func only[T any](v T) iter.Seq[T] { return func(yield func(T) bool) { yield(v) } }
 
 // of returns the record in memory of a version of a file, or nil. The caller
 // holds l.mu.
@@ -116,14 +112,43 @@ func (l *Learnt) replace(id resolver.ID, r *record) {
 	}
 	l.records[id] = r
 	l.changes.Add(1)
-	if l.state == nil || !storable(id, r) {
-		return
+	if l.table != nil && r.storable() {
+		l.table.put(string(id), r)
 	}
-	if l.unsaved == nil {
-		l.unsaved = make(map[resolver.ID]struct{})
+}
+
+// overlay is what is known of a file beyond its listing, and the size that
+// holds then.
+type overlay struct {
+	size     int64
+	learnt   bool
+	revision int
+	identity *resolver.Identity
+}
+
+// over returns what the record, which may be nil, makes of a file that was
+// listed with a size. The listing's size holds until the origin was seen to
+// change: from then on the listing is about a content that is gone.
+func (r *record) over(listed int64) overlay {
+	if r == nil {
+		return overlay{size: listed}
 	}
-	l.unsaved[id] = struct{}{}
-	l.state.wakeWriter()
+	o := overlay{size: listed, revision: r.Revision}
+	if r.pinned() {
+		o.identity = &r.Identity
+	}
+	if listed == resolver.SizeUnknown || r.Revision > 0 {
+		o.size, o.learnt = r.Identity.Size, true
+	}
+	return o
+}
+
+func overlayOf(n *resolver.Node) overlay {
+	return overlay{n.Size, n.SizeLearnt, n.Revision, n.Learnt}
+}
+
+func (o overlay) lay(n *resolver.Node) {
+	n.Size, n.SizeLearnt, n.Revision, n.Learnt = o.size, o.learnt, o.revision, o.identity
 }
 
 // apply completes a listed node with what is in memory of its file.
@@ -134,62 +159,54 @@ func (l *Learnt) apply(n *resolver.Node) {
 	l.mu.RLock()
 	r := l.of(n.ID, n.Version)
 	l.mu.RUnlock()
-	if r != nil {
-		r.apply(n)
-	}
+	r.over(n.Size).lay(n)
 }
 
-// merge completes listed nodes with what is in memory of their files. It
-// returns listed itself when nothing is.
-func (l *Learnt) merge(listed []resolver.Node) []resolver.Node {
+// merge completes nodes that were listed with sizes, with what is in memory of
+// their files by now. It returns nodes itself when they show that already.
+func (l *Learnt) merge(nodes []resolver.Node, sizes []int64) (merged []resolver.Node, changed bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	merged := listed
-	for i := range listed {
-		r := l.of(listed[i].ID, listed[i].Version)
-		if r == nil || listed[i].Dir {
+	merged = nodes
+	for i := range nodes {
+		n := &nodes[i]
+		if n.Dir {
 			continue
 		}
-		if &merged[0] == &listed[0] {
-			merged = slices.Clone(listed)
+		o := l.of(n.ID, n.Version).over(sizes[i])
+		if o == overlayOf(n) {
+			continue
 		}
-		r.apply(&merged[i])
+		if !changed {
+			merged, changed = slices.Clone(nodes), true
+		}
+		o.lay(&merged[i])
 	}
-	return merged
-}
-
-// apply completes a listed node. The listing's size holds until the origin was
-// seen to change: from then on the listing is about a content that is gone.
-func (r *record) apply(n *resolver.Node) {
-	n.Revision = r.Revision
-	if r.pinned() {
-		n.Learnt = &r.Identity
-	}
-	if n.Size == resolver.SizeUnknown || r.Revision > 0 {
-		n.Size, n.SizeLearnt = r.Identity.Size, true
-	}
+	return merged, changed
 }
 
 // load brings records from disk into memory, where those that are there stay.
-func (l *Learnt) load(ids []resolver.ID) {
-	if l.state == nil {
+func (l *Learnt) load(ids iter.Seq[resolver.ID]) {
+	if l.table == nil {
 		return
 	}
+	var missing []string
 	l.mu.RLock()
-	missing := make([]resolver.ID, 0, len(ids))
-	for _, id := range ids {
+	for id := range ids {
 		if _, ok := l.records[id]; !ok {
-			missing = append(missing, id)
+			missing = append(missing, string(id))
 		}
 	}
 	l.mu.RUnlock()
 	if len(missing) == 0 {
 		return
 	}
-	found := l.state.read(l.bucket, missing)
-	if len(found) == 0 {
-		return
-	}
+	found := make(map[resolver.ID]*record)
+	l.table.read(slices.Values(missing), func(id string, text []byte) {
+		if r := new(record); json.Unmarshal(text, r) == nil {
+			found[resolver.ID(id)] = r
+		}
+	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.records == nil {
@@ -202,59 +219,10 @@ func (l *Learnt) load(ids []resolver.ID) {
 	}
 }
 
-// takeUnsaved returns the records to be saved, and forgets that they are.
-func (l *Learnt) takeUnsaved() map[resolver.ID]*record {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	batch := make(map[resolver.ID]*record, len(l.unsaved))
-	for id := range l.unsaved {
-		batch[id] = l.records[id]
-	}
-	l.unsaved = nil
-	return batch
+// storable reports whether a record survives the way to disk and back: JSON
+// would alter text that is not UTF-8.
+func (r *record) storable() bool {
+	return utf8.ValidString(r.Version) && utf8.ValidString(r.Identity.ETag) && utf8.ValidString(r.Identity.LastModified)
 }
 
-// putBack marks records as unsaved again.
-func (l *Learnt) putBack(batch map[resolver.ID]*record) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.unsaved == nil {
-		l.unsaved = make(map[resolver.ID]struct{}, len(batch))
-	}
-	for id := range batch {
-		l.unsaved[id] = struct{}{}
-	}
-}
-
-// storable reports whether a record survives the way to disk and back: bbolt
-// has limits for keys, and JSON would alter text that is not UTF-8.
-func storable(id resolver.ID, r *record) bool {
-	return id != "" && len(id) <= bbolt.MaxKeySize && utf8.ValidString(r.Version) &&
-		utf8.ValidString(r.Identity.ETag) && utf8.ValidString(r.Identity.LastModified)
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// checksum covers the id, too, so that a record found under another id is not
-// taken for its own.
-func checksum(id resolver.ID, text []byte) uint32 {
-	return crc32.Update(crc32.Checksum([]byte(id), castagnoli), castagnoli, text)
-}
-
-// encode returns the record as it is on disk: a checksum, then JSON.
-func (r *record) encode(id resolver.ID) ([]byte, error) {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode the record of %q: %w", id, err)
-	}
-	return append(binary.BigEndian.AppendUint32(nil, checksum(id, text)), text...), nil
-}
-
-// decode is the reverse of encode; false for anything that encode did not make.
-func decode(id resolver.ID, value []byte) (*record, bool) {
-	if len(value) < 4 || binary.BigEndian.Uint32(value) != checksum(id, value[4:]) {
-		return nil, false
-	}
-	r := new(record)
-	return r, json.Unmarshal(value[4:], r) == nil
-}
+func (r *record) encode() ([]byte, error) { return json.Marshal(r) }

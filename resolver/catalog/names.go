@@ -48,7 +48,7 @@ func assign(entries []resolver.Entry, held map[resolver.ID]string) []string {
 		order[i] = i
 		own[i] = split(safe(e.Name), e.Dir)
 		if name, ok := held[e.ID]; ok && own[i].leadTo(name) {
-			claim(i, name)
+			claim(i, strings.Clone(name)) // or it would hold all of a loaded listing
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(entries[a].ID, entries[b].ID) })

@@ -6,25 +6,21 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
-
-	"github.com/attachfs/attachfs/resolver"
 )
 
 const (
 	// lockWait is how long another process may take to let go of the database.
 	lockWait = time.Second
-	// saveDelay gathers what is learnt into one transaction, which costs two
+	// saveDelay gathers what comes together into one transaction, which costs two
 	// fsyncs however much is in it.
 	saveDelay = 100 * time.Millisecond
 )
@@ -46,7 +42,8 @@ type State struct {
 
 	mu      sync.Mutex // guards the following
 	learnt  map[string]*Learnt
-	damaged bool // found so in this run: neither read nor written any more
+	tables  map[string]*table // by bucket
+	damaged bool              // found so in this run: neither read nor written any more
 }
 
 // OpenState opens the database at path and makes it if there is none. A damaged
@@ -76,6 +73,7 @@ func OpenState(path string, log *slog.Logger) (*State, error) {
 		wake:   make(chan struct{}, 1),
 		quit:   make(chan struct{}),
 		learnt: make(map[string]*Learnt),
+		tables: make(map[string]*table),
 	}
 	s.close = sync.OnceValue(s.shut)
 	s.writer.Go(s.save)
@@ -138,14 +136,32 @@ func (s *State) Learnt(provider string) *Learnt {
 	defer s.mu.Unlock()
 	l := s.learnt[provider]
 	if l == nil {
-		l = &Learnt{state: s, bucket: []byte("learnt/" + provider)}
+		l = &Learnt{table: s.table("learnt/" + provider)}
 		s.learnt[provider] = l
 	}
 	return l
 }
 
+// Listings returns what a provider listed, under the same key as Learnt.
+func (s *State) Listings(provider string) *Listings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &Listings{table: s.table("listings/" + provider)}
+}
+
+// table returns the table of a bucket, one for all who ask. The caller holds
+// s.mu.
+func (s *State) table(bucket string) *table {
+	t := s.tables[bucket]
+	if t == nil {
+		t = &table{state: s, bucket: []byte(bucket)}
+		s.tables[bucket] = t
+	}
+	return t
+}
+
 // Close saves what is not saved yet and closes the database. What is learnt
-// afterwards stays in memory. Closing again is harmless.
+// or listed afterwards stays in memory. Closing again is harmless.
 func (s *State) Close() error { return s.close() }
 
 func (s *State) shut() error {
@@ -170,7 +186,7 @@ func (s *State) wakeWriter() {
 	}
 }
 
-// save writes what is learnt, in batches, until quit.
+// save writes what is put, in batches, until quit.
 func (s *State) save() {
 	failing := false
 	for {
@@ -195,12 +211,12 @@ func (s *State) save() {
 // flush writes everything unsaved in one transaction. What could not be written
 // goes with the next one.
 func (s *State) flush() error {
+	batches := make(map[*table]map[string]value)
 	s.mu.Lock()
-	batches := make(map[*Learnt]map[resolver.ID]*record)
 	if !s.damaged {
-		for _, l := range s.learnt {
-			if batch := l.takeUnsaved(); len(batch) > 0 {
-				batches[l] = batch
+		for _, t := range s.tables {
+			if batch := t.batch(); len(batch) > 0 {
+				batches[t] = batch
 			}
 		}
 	}
@@ -209,57 +225,22 @@ func (s *State) flush() error {
 		return nil
 	}
 	err := s.run(func() error {
-		return s.db.Update(func(tx *bbolt.Tx) error { return write(tx, batches) })
-	})
-	if err == nil {
-		return nil
-	}
-	for l, batch := range batches {
-		l.putBack(batch)
-	}
-	return fmt.Errorf("save state: %w", err)
-}
-
-func write(tx *bbolt.Tx, batches map[*Learnt]map[resolver.ID]*record) error {
-	for l, batch := range batches {
-		b, err := tx.CreateBucketIfNotExists(l.bucket)
-		if err != nil {
-			return err
-		}
-		for _, id := range slices.Sorted(maps.Keys(batch)) { // in order, bbolt fills its pages best
-			value, err := batch[id].encode(id)
-			if err != nil {
-				return err
-			}
-			if err := b.Put([]byte(id), value); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// read returns the records of ids that are on disk. A defect is a record less.
-func (s *State) read(bucket []byte, ids []resolver.ID) map[resolver.ID]*record {
-	if !s.sound() {
-		return nil
-	}
-	found := make(map[resolver.ID]*record)
-	_ = s.run(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			b := tx.Bucket(bucket)
-			if b == nil {
-				return nil
-			}
-			for _, id := range ids {
-				if r, ok := decode(id, b.Get([]byte(id))); ok {
-					found[id] = r
+		return s.db.Update(func(tx *bbolt.Tx) error {
+			for t, batch := range batches {
+				if err := t.write(tx, batch); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
 	})
-	return found
+	if err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	for t, batch := range batches {
+		t.saved(batch)
+	}
+	return nil
 }
 
 // run is guarded, and remembers damage.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,7 +16,7 @@ func TestState_UnsavedIsTriedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	db, err := openDatabase(path)
 	require.NoError(t, err)
-	s := &State{db: db, wake: make(chan struct{}, 1), learnt: make(map[string]*Learnt)}
+	s := &State{db: db, wake: make(chan struct{}, 1), learnt: make(map[string]*Learnt), tables: make(map[string]*table)}
 	l := s.Learnt("p")
 	l.Learn("1", "v1", resolver.Identity{Size: 1})
 	l.Learn("2", "v1", resolver.Identity{Size: 1})
@@ -27,8 +28,23 @@ func TestState_UnsavedIsTriedAgain(t *testing.T) {
 	require.NoError(t, err)
 	defer s.db.Close()
 	require.NoError(t, s.flush())
-	saved := s.read(l.bucket, []resolver.ID{"1", "2"})
+	assert.Empty(t, l.table.batch())
+	saved := make(map[string]string)
+	l.table.read(slices.Values([]string{"1", "2"}), func(id string, text []byte) { saved[id] = string(text) })
 	require.Len(t, saved, 2)
-	assert.Equal(t, "v2", saved["1"].Version, "the older record was saved over the newer one")
-	assert.Empty(t, l.takeUnsaved())
+	assert.Contains(t, saved["1"], "v2", "the older record was saved over the newer one")
+}
+
+func TestTable_WhatIsPutWhileSavingIsSavedLater(t *testing.T) {
+	s := &State{wake: make(chan struct{}, 1), tables: make(map[string]*table)}
+	table := s.table("t")
+	one, two := &record{Version: "1"}, &record{Version: "2"}
+	for _, key := range []string{"a", "b", "c"} {
+		table.put(key, one)
+	}
+	saving := table.batch()
+	table.put("a", two)
+	table.put("b", nil)
+	table.saved(saving)
+	assert.Equal(t, map[string]value{"a": two, "b": nil}, table.batch())
 }

@@ -37,12 +37,16 @@ type Fake struct {
 	refused  map[resolver.ID]error
 	poison   map[resolver.ID]error
 	faults   map[Method]*faults
+	batch    func(resolver.ID) resolver.Batch
+	turn     func(context.Context, string) error
 	batches  [][]resolver.ID
 	issued   int
 }
 
 var (
 	_ resolver.Provider   = (*Fake)(nil)
+	_ resolver.Batcher    = (*Fake)(nil)
+	_ resolver.Pacer      = (*Fake)(nil)
 	_ resolver.Accounter  = (*Fake)(nil)
 	_ resolver.Revisioner = (*Fake)(nil)
 )
@@ -54,6 +58,8 @@ func NewFake() *Fake {
 		refused: make(map[resolver.ID]error),
 		poison:  make(map[resolver.ID]error),
 		faults:  map[Method]*faults{List: newFaults(), Resolve: newFaults()},
+		batch:   func(resolver.ID) resolver.Batch { return resolver.Batch{Size: 1} },
+		turn:    func(context.Context, string) error { return nil },
 	}
 }
 
@@ -142,7 +148,8 @@ func (f *Fake) List(ctx context.Context, dir resolver.ID, cursor string) (resolv
 	return resolver.Page{Entries: slices.Clone(entries[start:limit]), Next: strconv.Itoa(limit)}, nil
 }
 
-// Resolve is part of [resolver.Provider].
+// Resolve is part of [resolver.Provider]. It takes any ids; whether they were
+// of one batch shows in Batches.
 func (f *Fake) Resolve(ctx context.Context, ids []resolver.ID) ([]resolver.Answer, error) {
 	f.mu.Lock()
 	f.batches = append(f.batches, slices.Clone(ids))
@@ -198,6 +205,22 @@ func (f *Fake) file(id resolver.ID) (resolver.Entry, bool) {
 		}
 	}
 	return resolver.Entry{}, false
+}
+
+// Batch is part of [resolver.Batcher]; see [Fake.SetBatch].
+func (f *Fake) Batch(id resolver.ID) resolver.Batch {
+	f.mu.Lock()
+	batch := f.batch
+	f.mu.Unlock()
+	return batch(id)
+}
+
+// Turn is part of [resolver.Pacer]; see [Fake.SetTurn].
+func (f *Fake) Turn(ctx context.Context, lane string) error {
+	f.mu.Lock()
+	turn := f.turn
+	f.mu.Unlock()
+	return turn(ctx, lane)
 }
 
 // Account is part of [resolver.Accounter].

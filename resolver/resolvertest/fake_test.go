@@ -3,6 +3,8 @@ package resolvertest_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +43,34 @@ func TestFake(t *testing.T) {
 		},
 		Secrets: []string{"FAKESECRET", "FAKEHEADER"},
 	})
+}
+
+// The suite asks a Batcher for what one call takes, and for nothing else.
+func TestFake_Batcher(t *testing.T) {
+	f := newFake()
+	f.Add("a/three.txt", 1, time.Unix(2, 0))
+	f.Add("a/four.txt", 1, time.Unix(2, 0))
+	f.SetBatch(func(id resolver.ID) resolver.Batch {
+		group, _, _ := strings.Cut(string(id), "/")
+		return resolver.Batch{Lane: "links", Group: group, Size: 2}
+	})
+	resolvertest.Run(t, resolvertest.Fixture{New: func(*testing.T) resolver.Provider { return f }})
+	most := 0
+	for _, ids := range f.Batches() {
+		most = max(most, len(ids))
+		for _, id := range ids {
+			assert.Equal(t, f.Batch(ids[0]).Group, f.Batch(id).Group, "%q", ids)
+		}
+	}
+	assert.Equal(t, 2, most)
+}
+
+func TestFake_Turn(t *testing.T) {
+	f := newFake()
+	require.NoError(t, f.Turn(t.Context(), "links"))
+	assert.Equal(t, resolver.Batch{Size: 1}, f.Batch("top.txt"))
+	f.SetTurn(func(_ context.Context, lane string) error { return fmt.Errorf("%s: %w", lane, resolver.ErrQuota) })
+	require.ErrorIs(t, f.Turn(t.Context(), "links"), resolver.ErrQuota)
 }
 
 func TestFake_Links(t *testing.T) {

@@ -139,6 +139,21 @@ func (f *Fake) SetTerms(terms Terms) {
 	f.terms = terms
 }
 
+// SetBatch sets what Batch returns; at first all files are of one lane and one
+// group, and asked for one by one. It has to answer always the same for an id.
+func (f *Fake) SetBatch(batch func(resolver.ID) resolver.Batch) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.batch = batch
+}
+
+// SetTurn sets what Turn does; at first it returns nil at once.
+func (f *Fake) SetTurn(turn func(ctx context.Context, lane string) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.turn = turn
+}
+
 // SetRevision sets what Revision returns.
 func (f *Fake) SetRevision(revision string) {
 	f.mu.Lock()

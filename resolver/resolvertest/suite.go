@@ -28,8 +28,6 @@ type Fixture struct {
 	// Want is what the tree holds, by path, and nothing else; nil when that is
 	// not known.
 	Want map[string]Want
-	// Batch is how many ids one Resolve takes; 0 for any number.
-	Batch int
 	// UnknownDir and UnknownFile are well formed ids of nothing. When they are
 	// empty a text that is no id at all stands for them.
 	UnknownDir, UnknownFile resolver.ID
@@ -60,6 +58,7 @@ func Run(t *testing.T, f Fixture) {
 		{"ListTwice", testListTwice},
 		{"UnknownDirectory", testUnknownDirectory},
 		{"Links", testLinks},
+		{"Batch", testBatch},
 		{"AnswersInOrder", testAnswersInOrder},
 		{"UnknownFile", testUnknownFile},
 		{"ContextEnds", testContextEnds},
@@ -170,14 +169,42 @@ func checkLink(t *testing.T, path string, l resolver.Link) {
 	assert.GreaterOrEqual(t, l.Size, int64(0), path)
 }
 
+// testBatch checks what a Batcher says of its files: the same each time, in
+// whatever order, and without a call.
+func testBatch(t *testing.T, f Fixture, p resolver.Provider) {
+	batcher, ok := p.(resolver.Batcher)
+	if !ok {
+		t.Skip("the provider takes one id at a time")
+	}
+	found, err := walk(t.Context(), p)
+	require.NoError(t, err)
+	ids := []resolver.ID{f.UnknownFile}
+	for _, n := range files(found) {
+		ids = append(ids, n.ID)
+	}
+	first := make(map[resolver.ID]resolver.Batch)
+	sizes := make(map[[2]string]int)
+	for _, id := range ids {
+		batch := batcher.Batch(id)
+		first[id] = batch
+		assert.GreaterOrEqual(t, batch.Size, 1, "%q", id)
+		group := [2]string{batch.Lane, batch.Group}
+		if size, ok := sizes[group]; ok {
+			assert.Equal(t, size, batch.Size, "%q: what one call takes is the same for the whole group", id)
+		}
+		sizes[group] = batch.Size
+	}
+	for _, id := range slices.Backward(ids) {
+		assert.Equal(t, first[id], batcher.Batch(id), "%q", id)
+	}
+}
+
 // testAnswersInOrder asks for files forwards, backwards and twice. Which file
 // an answer is for shows in the URL's path: it is the same each time the file
 // is asked for alone, unless the provider makes a new one up.
-func testAnswersInOrder(t *testing.T, f Fixture, p resolver.Provider) {
-	ids := linkedFiles(t, p)
-	if f.Batch > 0 {
-		ids = ids[:min(len(ids), max(1, f.Batch/2))]
-	}
+func testAnswersInOrder(t *testing.T, _ Fixture, p resolver.Provider) {
+	ids := oneBatch(p, linkedFiles(t, p))
+	size := batchOf(p, ids[0]).Size
 	alone := make(map[resolver.ID]string)
 	for _, id := range ids {
 		first, again := place(t, p, id), place(t, p, id)
@@ -188,9 +215,7 @@ func testAnswersInOrder(t *testing.T, f Fixture, p resolver.Provider) {
 	backwards := slices.Clone(ids)
 	slices.Reverse(backwards)
 	for _, order := range [][]resolver.ID{ids, backwards, slices.Concat(backwards, ids)} {
-		if f.Batch > 0 && len(order) > f.Batch {
-			continue
-		}
+		order = order[:min(len(order), size)]
 		answers, err := p.Resolve(t.Context(), order)
 		require.NoError(t, err)
 		require.Len(t, answers, len(order))
@@ -208,11 +233,12 @@ func testAnswersInOrder(t *testing.T, f Fixture, p resolver.Provider) {
 
 func testUnknownFile(t *testing.T, f Fixture, p resolver.Provider) {
 	good := linkedFiles(t, p)[0]
-	ids := []resolver.ID{f.UnknownFile, good}
-	if f.Batch == 1 {
-		ids = ids[:1]
-	}
+	ids := oneBatch(p, []resolver.ID{f.UnknownFile, good})
 	answers, err := p.Resolve(t.Context(), ids)
+	if len(ids) > 1 && (resolver.Refused(err) || errors.Is(err, resolver.ErrNotExist)) { // for one of them
+		ids = ids[:1]
+		answers, err = p.Resolve(t.Context(), ids)
+	}
 	require.NoError(t, err)
 	require.Len(t, answers, len(ids))
 	assert.ErrorIs(t, answers[0].Err, resolver.ErrNotExist)

@@ -128,3 +128,24 @@ func placeOf(l resolver.Link) string {
 	}
 	return u.Host + u.Path
 }
+
+// batchOf says what id can be asked for with.
+func batchOf(p resolver.Provider, id resolver.ID) resolver.Batch {
+	if b, ok := p.(resolver.Batcher); ok {
+		return b.Batch(id)
+	}
+	return resolver.Batch{Size: 1}
+}
+
+// oneBatch returns those of ids that one call takes together with the first.
+func oneBatch(p resolver.Provider, ids []resolver.ID) []resolver.ID {
+	first := batchOf(p, ids[0])
+	var batch []resolver.ID
+	for _, id := range ids {
+		b := batchOf(p, id)
+		if b.Lane == first.Lane && b.Group == first.Group && len(batch) < first.Size {
+			batch = append(batch, id)
+		}
+	}
+	return batch
+}
