@@ -305,7 +305,7 @@ func TestFail_TwoBarrenLinksRefuse(t *testing.T) {
 	for class, kind := range map[resolver.Class]error{
 		resolver.Denied:  resolver.ErrPermission,
 		resolver.Gone:    resolver.ErrNotExist,
-		resolver.Expired: resolver.ErrUnavailable,
+		resolver.Expired: resolver.ErrPermission,
 		resolver.Wrong:   resolver.ErrUnavailable,
 	} {
 		t.Run(class.String(), func(t *testing.T) {
