@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/limit"
 )
 
 const (
@@ -73,9 +75,12 @@ func runCheck(ctx context.Context, c *Config, to console) error {
 	trial.Cache.Dir, trial.Cache.Disk = scratch, 0
 	trial.Read.Deadline = Duration(checkPatience / 2) // so that a provider's reason is told
 	trial.Read.Stall = min(trial.Read.Stall, trial.Read.Deadline)
+	log := newLogger(LogConfig{Level: "error"}, to)
+	limits := newLimits(c.Cache.Dir, log) // what is asked here counts, too
+	defer closeLogged("call budgets", limits, log)
 	for _, p := range c.Providers {
 		trial.Providers = []ProviderConfig{p}
-		report.provider(ctx, &trial)
+		report.provider(ctx, &trial, limits, log)
 	}
 	if report.failed {
 		return exited(exitFailed)
@@ -94,18 +99,24 @@ func checkCache(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// provider lists the top of the only provider of c, and asks for one link.
-func (r *checkup) provider(ctx context.Context, c *Config) {
+// provider lists the top of the only provider of c, asks for one link, and tells
+// what is left of its budgets.
+func (r *checkup) provider(ctx context.Context, c *Config, limits *limit.Limits, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	what := "provider " + c.Providers[0].Name
-	s, err := newStack(c, newLogger(LogConfig{Level: "error"}, r.to))
+	s, err := newStack(c, limits, log)
 	if err != nil {
 		r.say(what, err, "")
 		return
 	}
 	defer func() { _ = s.Close() }()
 	p := s.providers[0]
+	defer func() {
+		if left := p.budgets(); left != "" {
+			r.say(what+", budget", nil, left)
+		}
+	}()
 	top, err := p.catalog.Readdir(ctx, resolver.Root)
 	r.say(what+", listing", err, fmt.Sprintf("%d entries at the top", len(top.Nodes)))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,13 +23,20 @@ import (
 
 // demoSources are the simulated services, each with a trouble of its own.
 var demoSources = []struct {
-	set   string
-	about string
-	terms linksim.Terms
-	hide  bool // listings tell no sizes
-	plain bool // a manifest of plain addresses
+	set    string
+	about  string
+	terms  linksim.Terms
+	hide   bool             // listings tell no sizes
+	plain  bool             // a manifest of plain addresses
+	limits []linksim.Option // that the service enforces
+	known  sim.Config       // what its client knows of them
 }{
-	{set: demo.Mail, about: "every link works twice; no listing tells a size", terms: linksim.Terms{Uses: 2, Lifetime: 2 * time.Hour}, hide: true},
+	{
+		set: demo.Mail, about: "one call a second, for 20 links; each works twice; no sizes; two files fail",
+		terms: linksim.Terms{Uses: 2, Lifetime: 2 * time.Hour}, hide: true,
+		limits: []linksim.Option{linksim.WithBatch(20), linksim.WithGroups(), linksim.WithLinkRate(1, time.Second)},
+		known:  sim.Config{Batch: 20, ByDirectory: true, LinkRate: 1},
+	},
 	{set: demo.Contracts, about: "a list of plain addresses (provider type manifest)", plain: true},
 	{set: demo.Expenses, about: "no listing tells a size", terms: linksim.Terms{Lifetime: 15 * time.Minute}, hide: true},
 	{set: demo.Pictures, about: "every link dies after 3 seconds", terms: linksim.Terms{Lifetime: 3 * time.Second}},
@@ -75,7 +83,7 @@ func (d *demonstration) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return mounting{config: c, to: d.to, signals: signals, ready: d.greet}.on(ctx, d.mountpoint)
+	return mounting{config: c, to: d.to, log: d.logger(c), signals: signals, ready: d.greet}.on(ctx, d.mountpoint)
 }
 
 // makeDirectories makes the scratch directory, and a mount point if none was
@@ -129,19 +137,22 @@ func (d *demonstration) config() (*Config, error) {
 // serve starts the i-th service and returns the provider that speaks to it.
 func (d *demonstration) serve(i int) (ProviderConfig, error) {
 	source, token := demoSources[i], rand.Text()
-	origin, err := linksim.Start(linksim.WithToken(token))
+	origin, err := linksim.Start(append([]linksim.Option{linksim.WithToken(token)}, source.limits...)...)
 	if err != nil {
 		return ProviderConfig{}, err
 	}
 	d.origins = append(d.origins, origin)
 	for _, f := range demo.Set(source.set) {
+		terms := source.terms
+		terms.Refusal = linksim.Refusal(f.Withheld)
 		origin.Put(linksim.Object{
 			Path: f.Path, Content: f.Content, ModTime: f.ModTime,
-			Terms: source.terms, HideSize: source.hide,
+			Terms: terms, HideSize: source.hide,
 		})
 	}
-	p := ProviderConfig{Name: source.set, Type: "sim", InsecureHosts: []string{"127.0.0.1"}}
-	p.Options = &sim.Config{BaseURL: origin.URL(), AccessToken: resolver.NewSecret(token)}
+	client := source.known
+	client.BaseURL, client.AccessToken = origin.URL(), resolver.NewSecret(token)
+	p := ProviderConfig{Name: source.set, Type: "sim", InsecureHosts: []string{"127.0.0.1"}, Options: &client}
 	if source.plain {
 		p.Type = "manifest"
 		p.Options, err = d.manifest(origin, source.set)
@@ -171,6 +182,12 @@ func (d *demonstration) manifest(origin *linksim.Origin, set string) (*manifest.
 	return &manifest.Config{File: path}, os.WriteFile(path, text, 0o600)
 }
 
+// logger tells in plain words what becomes of links, and the rest as the
+// configuration asks for.
+func (d *demonstration) logger(c *Config) *slog.Logger {
+	return slog.New(newNarrator(d.to.err, newLogger(c.Log, d.to).Handler()))
+}
+
 // greet says that the mount answers, and what to try.
 func (d *demonstration) greet(mountpoint string, providers int) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(d.to.out, format+"\n", args...) }
@@ -180,9 +197,11 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	}
 	say("\nNothing is on this disk: every byte comes over HTTP, through links that are")
 	say("borrowed and renewed behind your back. Try, in another terminal:\n")
-	say("  ls -lR %s", mountpoint)
+	say("  time cat %s/mail/*Meter*/* | wc     # 45 files: three calls for links", mountpoint)
+	say("  ls -lR %s/mail                      # one message a second", mountpoint)
 	say("  cp -r %s/pictures /tmp/", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)
-	say("\nor open it in a file manager. ^C ends the demo and leaves nothing behind.")
+	say("\nor open it in a file manager. attachfs demo -v tells about every call and link.")
+	say("^C ends the demo and leaves nothing behind.")
 }

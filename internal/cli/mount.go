@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -88,7 +89,7 @@ func daemonizeMount(ctx context.Context, c *Config, args []string, to console) e
 func runMount(ctx context.Context, c *Config, mountpoint string, to console, starter *starter) error {
 	signals := catchSignals()
 	defer signal.Stop(signals)
-	run := mounting{config: c, to: to, signals: signals, reload: true}
+	run := mounting{config: c, to: to, log: newLogger(c.Log, to), signals: signals, reload: true}
 	run.ready = func(mountpoint string, providers int) {
 		line := mountedLine(mountpoint, providers)
 		_, _ = fmt.Fprintln(to.out, line)
@@ -107,6 +108,7 @@ func mountedLine(mountpoint string, providers int) string {
 type mounting struct {
 	config  *Config
 	to      console
+	log     *slog.Logger
 	signals <-chan os.Signal
 	reload  bool // on SIGHUP, which otherwise ends the run
 	// ready is called when the mount answers.
@@ -115,7 +117,6 @@ type mounting struct {
 
 // on mounts on mountpoint and returns when the mount is gone.
 func (r mounting) on(ctx context.Context, mountpoint string) error {
-	log := newLogger(r.config.Log, r.to)
 	if err := fuseAvailable(); err != nil {
 		return err
 	}
@@ -123,27 +124,31 @@ func (r mounting) on(ctx context.Context, mountpoint string) error {
 	if err != nil {
 		return err
 	}
-	s, err := newStack(r.config, log)
+	limits := newLimits(r.config.Cache.Dir, r.log)
+	defer closeLogged("call budgets", limits, r.log)
+	s, err := newStack(r.config, limits, r.log)
 	if err != nil {
 		return err
 	}
-	defer closeStack(s, log)
-	m, err := fs.New(mountpoint, r.config.mountConfig(), s.trees(), log)
+	defer closeLogged("stack", s, r.log)
+	m, err := fs.New(mountpoint, r.config.mountConfig(), s.trees(), r.log)
 	if err != nil {
 		return explainMount(err)
 	}
 	r.ready(mountpoint, len(s.providers))
 	var reload func()
 	if r.reload {
-		reload = func() { s.reload(r.config.Path, log) }
+		reload = func() { s.reload(r.config.Path) }
 	}
-	served := &served{m, mountpoint, r.to, log}
+	served := &served{m, mountpoint, r.to, r.log}
 	return served.wait(ctx, r.signals, reload)
 }
 
-func closeStack(s *stack, log *slog.Logger) {
-	if err := s.Close(); err != nil {
-		log.Error("closing", "error", err)
+// closeLogged closes what is no longer needed, when there is nobody left to
+// return an error to.
+func closeLogged(what string, c io.Closer, log *slog.Logger) {
+	if err := c.Close(); err != nil {
+		log.Error("closing "+what, "error", err)
 	}
 }
 
@@ -235,10 +240,10 @@ func (s *served) end() error {
 }
 
 // reload drops listings, and takes over credentials from the configuration.
-func (s *stack) reload(path string, log *slog.Logger) {
+func (s *stack) reload(path string) {
 	c, err := LoadConfig(path, os.Getenv)
 	if err != nil {
-		log.Error("configuration was not read again", "error", err)
+		s.log.Error("configuration was not read again", "error", err)
 		return
 	}
 	for _, p := range s.providers {
@@ -250,7 +255,7 @@ func (s *stack) reload(path string, log *slog.Logger) {
 		p.broker.Expire()
 		p.catalog.Expire()
 	}
-	log.Info("credentials read again, listings dropped")
+	s.log.Info("credentials read again, listings dropped")
 }
 
 // renew gives new credentials to a provider that can take them.

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/attachfs/attachfs/cache"
@@ -14,12 +16,15 @@ import (
 	"github.com/attachfs/attachfs/resolver"
 	"github.com/attachfs/attachfs/resolver/broker"
 	"github.com/attachfs/attachfs/resolver/catalog"
+	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
 )
 
 // stack is everything between the mount point and the origins.
 type stack struct {
+	config    *Config
+	log       *slog.Logger
 	providers []*connection
 	closers   []func() error
 }
@@ -31,11 +36,19 @@ type connection struct {
 	catalog  *catalog.Catalog
 	broker   *broker.Broker
 	source   *stream.Source
+	tree     *fs.Provider
 }
 
-// newStack puts the stack together, from the cache up. The caller closes it.
-func newStack(c *Config, log *slog.Logger) (_ *stack, err error) {
-	s := &stack{}
+// newLimits returns the limits of all providers, whose budgets are kept in dir.
+// The caller closes them.
+func newLimits(dir string, log *slog.Logger) *limit.Limits {
+	return limit.New(limit.NewFile(filepath.Join(dir, "budgets.json"), log), log)
+}
+
+// newStack puts the stack together, from the cache up. Limits stay the caller's.
+// The caller closes the stack.
+func newStack(c *Config, limits *limit.Limits, log *slog.Logger) (_ *stack, err error) {
+	s := &stack{config: c, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -44,7 +57,7 @@ func newStack(c *Config, log *slog.Logger) (_ *stack, err error) {
 	if err := errors.Join(c.cacheConfig(log).Validate(), c.streamConfig().Validate(), c.mountConfig().Validate()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if err := s.connect(c, log); err != nil {
+	if err := s.connect(limits); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(c.Cache.Dir, 0o700); err != nil {
@@ -63,16 +76,16 @@ func newStack(c *Config, log *slog.Logger) (_ *stack, err error) {
 	streams := stream.New(c.streamConfig(), store, log)
 	s.closeLater(streams.Close)
 	for _, p := range s.providers {
-		s.build(p, c, state.Learnt(p.Name+"\n"+accountOf(p.provider)), streams, log.With("provider", p.Name))
+		s.build(p, state, streams)
 	}
 	return s, nil
 }
 
 // connect makes the providers. It comes first, because what the user wrote may
 // be wrong, and nothing is to be left behind then.
-func (s *stack) connect(c *Config, log *slog.Logger) error {
-	for _, p := range c.Providers {
-		provider, err := newProvider(p.Options, log.With("provider", p.Name))
+func (s *stack) connect(limits *limit.Limits) error {
+	for _, p := range s.config.Providers {
+		provider, err := newProvider(p.Options, limits, s.log.With("provider", p.Name))
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", p.Name, err)
 		}
@@ -83,23 +96,48 @@ func (s *stack) connect(c *Config, log *slog.Logger) error {
 }
 
 // build puts on top of a provider the broker that lends its links, the source
-// that reads through them, and the catalog of its names.
-func (s *stack) build(p *connection, c *Config, learnt *catalog.Learnt, streams *stream.Streams, log *slog.Logger) {
-	p.broker = broker.New(p.provider, c.brokerConfig(), log)
+// that reads through them, the catalog of its names, and the tree that the
+// kernel sees. Broker and catalog serve each other: one asks for the siblings
+// of a file, the other brings links along with listings.
+func (s *stack) build(p *connection, state *catalog.State, streams *stream.Streams) {
+	log := s.log.With("provider", p.Name)
+	key := p.Name + "\n" + accountOf(p.provider)
+	learnt, gate := state.Learnt(key), limit.NewBreaker(log)
+	b := s.config.brokerConfig()
+	b.Gate = gate
+	b.Siblings = func(f resolver.File) iter.Seq[resolver.ID] { return p.catalog.Siblings(f) }
+	p.broker = broker.New(p.provider, b, log)
 	s.closeLater(p.broker.Close)
 	p.source = streams.Source(stream.SourceConfig{
 		Name: p.Name, Account: accountOf(p.provider), InsecureHosts: p.InsecureHosts,
 		Lender: p.broker, Ledger: learnt,
 	})
+	p.tree = &fs.Provider{Name: p.Name, Source: p.source, Budgets: p.budgets}
 	p.catalog = catalog.New(p.provider, learnt, p.source, catalog.Config{
-		ListingTTL: time.Duration(c.Mount.ListingTTL), Log: log,
+		ListingTTL: time.Duration(s.config.Mount.ListingTTL), Listings: state.Listings(key),
+		Changed: p.tree.Changed, Seed: p.broker.Seed, Gate: gate, Log: log,
 	})
 	s.closeLater(p.catalog.Close)
+	p.tree.Tree = p.catalog
+}
+
+// budgets says what is left of the calls that the provider grants; empty when
+// it has no such limit.
+func (p *connection) budgets() string {
+	u, ok := p.provider.(interface{ Usage() []limit.Usage })
+	if !ok {
+		return ""
+	}
+	var words []string
+	for _, usage := range u.Usage() {
+		words = append(words, usage.String())
+	}
+	return strings.Join(words, "; ")
 }
 
 // newProvider makes the provider that the options are for. A provider that
 // cannot be made from what the user wrote is an error of the configuration.
-func newProvider(options any, log *slog.Logger) (resolver.Provider, error) {
+func newProvider(options any, limits *limit.Limits, log *slog.Logger) (resolver.Provider, error) {
 	switch o := options.(type) {
 	case *manifest.Config:
 		cfg := *o
@@ -110,7 +148,7 @@ func newProvider(options any, log *slog.Logger) (resolver.Provider, error) {
 		}
 		return p, nil
 	case *sim.Config:
-		return sim.New(*o), nil
+		return sim.New(*o, limits), nil
 	default:
 		return nil, fmt.Errorf("%w: no provider has options of type %T", ErrConfig, options)
 	}
@@ -147,7 +185,7 @@ func (s *stack) Close() error {
 func (s *stack) trees() []*fs.Provider {
 	trees := make([]*fs.Provider, len(s.providers))
 	for i, p := range s.providers {
-		trees[i] = &fs.Provider{Name: p.Name, Tree: p.catalog, Source: p.source}
+		trees[i] = p.tree
 	}
 	return trees
 }
