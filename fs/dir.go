@@ -5,6 +5,7 @@ import (
 	"sort"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -108,6 +109,12 @@ func (n *dirNode) child(ctx context.Context, node *resolver.Node, out *fuse.Entr
 	} else {
 		n.mount.fileAttr(&out.Attr, &node.File)
 	}
+	switch {
+	case node.Stale: // a change may be told before the kernel has taken this in
+		n.mount.remember(out, staleTimeout)
+	case node.Refused != nil: // that may pass, as may that a name is missing
+		n.mount.remember(out, n.mount.cfg.NegativeTimeout)
+	}
 	stable := n.stable(node)
 	if known := n.GetChild(node.Name); known != nil && known.StableAttr().Ino == stable.Ino {
 		known.Operations().(refresher).refresh(node)
@@ -117,6 +124,15 @@ func (n *dirNode) child(ctx context.Context, node *resolver.Node, out *fuse.Entr
 		return n.NewInode(ctx, newDirNode(n.mount, n.provider, node), stable)
 	}
 	return n.NewInode(ctx, newFileNode(n.mount, n.provider, node), stable)
+}
+
+// staleTimeout is how long the kernel may remember what an expired listing tells.
+const staleTimeout = time.Second
+
+// remember bounds how long the kernel may remember an entry.
+func (m *Mount) remember(out *fuse.EntryOut, most time.Duration) {
+	out.SetEntryTimeout(min(m.cfg.EntryTimeout, most))
+	out.SetAttrTimeout(min(m.cfg.AttrTimeout, most))
 }
 
 // refresher is a node that takes over what a later listing says of it.
@@ -148,7 +164,7 @@ func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandl
 		return nil, 0, errno
 	}
 	var flags uint32
-	if kept := n.serial.Swap(listing.Serial); kept == 0 || kept == listing.Serial {
+	if kept := n.serial.Swap(listing.Serial); !listing.Stale && (kept == 0 || kept == listing.Serial) {
 		flags = fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE
 	}
 	return &dirHandle{node: n, listing: listing}, flags, 0
@@ -211,5 +227,7 @@ func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	if h.note != nil {
 		return h.note.child(ctx, h.node, out), 0
 	}
-	return h.node.child(ctx, &nodes[i], out), 0
+	node := nodes[i]
+	node.Stale = h.listing.Stale
+	return h.node.child(ctx, &node, out), 0
 }

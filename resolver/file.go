@@ -46,6 +46,9 @@ type Node struct {
 	// File holds ID, Name and ModTime of a directory, too.
 	File
 	Dir bool
+	// Stale says that the listing is being renewed that tells so: it may soon
+	// tell something else.
+	Stale bool
 }
 
 // Listing is one directory, sorted by name. It is shared between callers and
@@ -54,4 +57,6 @@ type Listing struct {
 	Nodes []Node
 	// Serial is another number whenever Nodes are not the same as before.
 	Serial uint64
+	// Stale says that the listing is being renewed.
+	Stale bool
 }

@@ -80,6 +80,7 @@ type process struct {
 // table without its header. Everything has a default that suits tests.
 type settings struct {
 	mount, cache, read, log string
+	sim                     string // more lines for mountOrigin's provider
 	providers               []string
 	cacheDir                string   // kept between mounts; a temporary one if empty
 	env                     []string // besides that of the test
@@ -99,7 +100,7 @@ func manifestProvider(name, file string) string {
 // mountOrigin mounts one simulated service as "sim" and returns its directory.
 func mountOrigin(tb testing.TB, origin *linksim.Origin, s settings) (*process, string) {
 	tb.Helper()
-	s.providers = append(s.providers, simProvider("sim", origin))
+	s.providers = append(s.providers, simProvider("sim", origin)+s.sim)
 	p := mount(tb, s)
 	return p, filepath.Join(p.dir, "sim")
 }
