@@ -1,0 +1,42 @@
+// Package feishusim is a Feishu to practise on: a real HTTP server on the
+// loopback interface that behaves as Feishu's documents say of tokens, limits,
+// mail and the links of attachments. Tests run against it, and so does attachfs
+// demo.
+//
+// It behaves well until told otherwise, by levers on the running [Server]. All
+// of them may be used in parallel with requests and with each other. What it was
+// asked is counted ([Server.Counts], [Server.Links], [Server.Requests]).
+// Everything secret that it makes up contains [Marker], so that a log can be
+// searched for leaks.
+//
+// There is one tenant. Links lead to another port than the API's, which is
+// another host as far as headers are concerned.
+//
+// The documents say: tenant tokens and when they change, refresh tokens that
+// work once, gateway codes, scopes and what each field of a message needs, the
+// mailbox range of an app, paths, parameters and their bounds, the codes and
+// statuses of each call, rates in windows and how they are refused, two uses
+// and two hours of a link, and failed_ids. Paths that are not here are 404.
+//
+// The documents do not say, or contradict themselves; the lever plays what else
+// may be true:
+//
+//	HTTP status of gateway codes and refused secrets   SetGatewayStatus
+//	code of a wrong secret                             SetWrongSecretCode
+//	status when a rate is exceeded                     SetThrottleStatus
+//	are system folders listed unasked                  SetSystemFoldersListed
+//	order of messages                                  SetOrder
+//	attachments in the format metadata                 SetMetadataAttachments
+//	messages that batch_get does not find, or omits    SetBatchGet
+//	attachment ids that a message does not have        SetUnknownIDs
+//	codes of download_url, which look swapped          SetLinkErrorsAsPrinted
+//	end that a link tells, sooner than the true one    LinkTerms.Told
+//	status of a link that is dead or used up           LinkConduct
+//	Range and Content-Length on links                  LinkConduct
+//
+// Guesses without a lever: a mailbox, folder or message that a call has no code
+// for is a bad parameter; `me` with a tenant token is one, too, but for
+// accessible_mailboxes; a refused call spends neither rate nor quota; links
+// outlive their message; every request with a link is a use, but for those with
+// an Authorization header, which are answered 400; all messages are unread.
+package feishusim
