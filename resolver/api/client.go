@@ -70,6 +70,10 @@ func (c *Client) Turn(ctx context.Context, e *Endpoint) error {
 	return c.bucket(e).Wait(ctx)
 }
 
+// Usage tells what is left of the account's budgets, as far as calls were made
+// that are charged to them.
+func (c *Client) Usage() []limit.Usage { return c.cfg.Limits.Usage(c.cfg.Account + "/") }
+
 // bucket is that of the endpoint for this account, as are its budgets.
 func (c *Client) bucket(e *Endpoint) *limit.Bucket {
 	spec := limit.Spec{Rates: e.Limit.Rates, Budgets: slices.Clone(e.Limit.Budgets)}

@@ -24,6 +24,9 @@ type Config struct {
 	// LinkRate is how many calls for links the API takes in a second; 0 for any
 	// number.
 	LinkRate int `toml:"link_rate"`
+	// DailyCalls is how many calls for links may be made in a day, by UTC; 0
+	// for any number.
+	DailyCalls int `toml:"daily_calls"`
 }
 
 // Validate says what is wrong and what would be right, without asking the API.
@@ -39,6 +42,9 @@ func (c Config) Validate() error {
 	}
 	if c.LinkRate < 0 {
 		return errors.New("link_rate: must be a number of calls in a second, or 0 for any")
+	}
+	if c.DailyCalls < 0 {
+		return errors.New("daily_calls: must be a number of calls in a day, or 0 for any")
 	}
 	return nil
 }

@@ -18,13 +18,13 @@ import (
 
 var listCall = &api.Endpoint{Name: "list", Method: http.MethodGet, Path: "/api/list"}
 
-// linksCall is limited as the simulated service is configured to be.
-func linksCall(perSecond int) *api.Endpoint {
-	e := &api.Endpoint{Name: "links", Method: http.MethodPost, Path: "/api/links"}
-	if perSecond > 0 {
-		e.Limit.Rates = []limit.Rate{{Calls: perSecond, Per: time.Second}}
-	}
-	return e
+// linksCall is limited as the simulated service is configured to be; a limit of
+// 0 is none.
+func linksCall(cfg Config) *api.Endpoint {
+	return &api.Endpoint{Name: "links", Method: http.MethodPost, Path: "/api/links", Limit: limit.Spec{
+		Rates:   []limit.Rate{{Calls: cfg.LinkRate, Per: time.Second}},
+		Budgets: []limit.Budget{{Calls: cfg.DailyCalls, Period: limit.Day}},
+	}}
 }
 
 // quotaSpent is the API's code for it.
@@ -52,7 +52,7 @@ func New(cfg Config, limits *limit.Limits) *Provider {
 	cfg.Batch = cmp.Or(cfg.Batch, defaultBatch)
 	tokens := api.NewTokenSource(api.Static(cfg.AccessToken), api.TokenOptions{})
 	return &Provider{
-		cfg: cfg, links: linksCall(cfg.LinkRate), tokens: tokens,
+		cfg: cfg, links: linksCall(cfg), tokens: tokens,
 		client: api.New(api.Config{
 			BaseURL: cfg.BaseURL, Account: cfg.BaseURL, Limits: limits, Tokens: tokens,
 			Kinds: api.Kinds{quotaSpent: resolver.ErrQuota},
@@ -70,6 +70,9 @@ func (p *Provider) Renew(options any) {
 
 // Close gives up the idle connections. Calls that are under way are not ended.
 func (p *Provider) Close() error { return errors.Join(p.tokens.Close(), p.client.Close()) }
+
+// Usage tells what is left of the day's calls, if they are limited.
+func (p *Provider) Usage() []limit.Usage { return p.client.Usage() }
 
 // Account returns the address of the API.
 func (p *Provider) Account() string { return p.cfg.BaseURL }

@@ -334,6 +334,25 @@ func TestProvider_BadLinks(t *testing.T) {
 func TestConfig_ValidateNumbers(t *testing.T) {
 	assert.ErrorContains(t, sim.Config{BaseURL: "http://h", Batch: -1}.Validate(), "batch: ")
 	assert.ErrorContains(t, sim.Config{BaseURL: "http://h", LinkRate: -1}.Validate(), "link_rate: ")
+	assert.ErrorContains(t, sim.Config{BaseURL: "http://h", DailyCalls: -1}.Validate(), "daily_calls: ")
+}
+
+func TestProvider_DailyCalls(t *testing.T) {
+	origin, plain := start(t)
+	assert.Empty(t, plain.Usage(), "nothing is limited")
+	origin.Put(linksim.Object{Path: "a"})
+	cfg := sim.Config{BaseURL: origin.URL(), AccessToken: resolver.NewSecret(token), DailyCalls: 2}
+	p := sim.New(cfg, limit.New(nil, nil))
+	defer p.Close()
+	for used := 1; used <= 2; used++ {
+		require.NoError(t, p.Turn(t.Context(), p.Batch("a").Lane))
+		_, err := p.Resolve(t.Context(), []resolver.ID{"a"})
+		require.NoError(t, err)
+		require.Len(t, p.Usage(), 1)
+		assert.Equal(t, used, p.Usage()[0].Used)
+		assert.Equal(t, 2, p.Usage()[0].Calls)
+	}
+	assert.ErrorIs(t, p.Turn(t.Context(), p.Batch("a").Lane), resolver.ErrQuota)
 }
 
 func TestConfig_Validate(t *testing.T) {
