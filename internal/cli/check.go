@@ -20,8 +20,8 @@ const (
 	// checkPatience bounds each question of the doctor.
 	checkPatience = 30 * time.Second
 	// checkDepth is how many directories it looks into for a file to ask a
-	// link for.
-	checkDepth = 50
+	// link for, and checkFiles how many refused ones it passes by.
+	checkDepth, checkFiles = 50, 20
 )
 
 func checkCommand(to console) *cobra.Command {
@@ -117,6 +117,18 @@ func (r *checkup) provider(ctx context.Context, c *Config, limits *limit.Limits,
 			r.say(what+", budget", nil, left)
 		}
 	}()
+	if c, ok := p.provider.(interface {
+		Check(ctx context.Context) ([]string, error)
+	}); ok {
+		found, err := c.Check(ctx)
+		for _, line := range found {
+			r.say(what, nil, line)
+		}
+		if err != nil {
+			r.say(what, err, "")
+			return
+		}
+	}
 	top, err := p.catalog.Readdir(ctx, resolver.Root)
 	r.say(what+", listing", err, fmt.Sprintf("%d entries at the top", len(top.Nodes)))
 	if err != nil {
@@ -138,14 +150,16 @@ func (r *checkup) provider(ctx context.Context, c *Config, limits *limit.Limits,
 // not read. Without a lease and an error there is no file.
 func (p *connection) firstLink(ctx context.Context, listing resolver.Listing) (name string, lease *resolver.Lease, err error) {
 	var dirs []resolver.ID
+	files := 0
 	for range checkDepth {
 		for _, node := range listing.Nodes {
 			if node.Dir {
 				dirs = append(dirs, node.ID)
 				continue
 			}
+			files++
 			lease, err = p.broker.Acquire(ctx, node.File)
-			if err == nil || !resolver.Refused(err) {
+			if err == nil || !resolver.Refused(err) || files == checkFiles {
 				return node.Name, lease, err
 			}
 		}

@@ -175,9 +175,9 @@ func TestLoadConfig_Complaints(t *testing.T) {
 		"status":                {oneProvider + "[status]\nlisten = \":80\"\n", []string{"config.toml:6: status.listen: this version has no status page yet"}},
 		"no name":               {"[[provider]]\ntype = \"manifest\"\nfile = \"l\"\n", []string{"config.toml:1: provider.name: is missing"}},
 		"name of a wrong type":  {"[[provider]]\nname = 1\ntype = \"manifest\"\nfile = \"l\"\n", []string{"config.toml:2: provider.name: want a text"}},
-		"no type":               {"[[provider]]\nname = \"a\"\n", []string{"config.toml:1: provider.type: is missing; known are manifest, remote"}},
+		"no type":               {"[[provider]]\nname = \"a\"\n", []string{"config.toml:1: provider.type: is missing; known are feishu-mail, manifest, remote"}},
 		"unknown type":          {"[[provider]]\nname = \"a\"\ntype = \"manifst\"\nfile = \"l\"\n", []string{`config.toml:3: provider.type: "manifst" is not one of them; did you mean manifest?`}},
-		"later type":            {"[[provider]]\nname = \"a\"\ntype = \"kdocs\"\napp_id = \"l\"\n", []string{"config.toml:3: provider.type: this version does not have kdocs yet; it has manifest"}},
+		"later type":            {"[[provider]]\nname = \"a\"\ntype = \"kdocs\"\napp_id = \"l\"\n", []string{"config.toml:3: provider.type: this version does not have kdocs yet; it has feishu-mail, manifest"}},
 		"required key":          {"[[provider]]\nname = \"a\"\ntype = \"manifest\"\n", []string{"config.toml:1: provider: file: is missing"}},
 		"name twice":            {oneProvider + oneProvider, []string{`config.toml:6: provider.name: "files" is taken by the provider in line 2`}},
 		"base_url":              {remote + "base_url = \"example.com\"\n", []string{`config.toml:5: provider.base_url: want the address of the service`}},
@@ -290,11 +290,14 @@ func TestExample(t *testing.T) {
 	assert.Equal(t, want, c, "the example shows the defaults")
 	assert.Len(t, c.Providers, 1)
 
-	optional := regexp.MustCompile(`(?m)^# ([a-z_]+ = )`)
-	c, err = load(t, optional.ReplaceAllString(string(text), "$1"))
+	optional := regexp.MustCompile(`(?m)^# (\[\[provider\]\]|[a-z_]+ = )`)
+	whole := optional.ReplaceAllString(string(text), "$1")
+	whole = regexp.MustCompile(`"(env|file):.*"`).ReplaceAllString(whole, `"env:TOKEN"`)
+	c, err = load(t, whole)
 	require.NoError(t, err, "what stands behind # is right, too")
 	assert.EqualValues(t, 1000, c.Mount.UID)
 	assert.NotEmpty(t, c.Providers[0].InsecureHosts)
+	assert.Len(t, c.Providers, len(providerTypes)-len(hiddenTypes), "one of each type")
 }
 
 func TestExample_HasEveryKey(t *testing.T) {

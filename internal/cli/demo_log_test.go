@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/broker"
+	"github.com/attachfs/attachfs/resolver/resolvertest"
 )
 
 // narrating returns a logger that tells in plain words, and where it writes
@@ -102,4 +107,28 @@ func TestNarrator_InParallel(t *testing.T) {
 	}
 	wg.Wait()
 	assert.Equal(t, strings.Repeat("mail: asked for 2 links in one call\n", 8*50), told.String())
+}
+
+// The broker says what the narrator listens for.
+func TestNarrator_UnderstandsTheBroker(t *testing.T) {
+	fake := resolvertest.NewFake()
+	fake.SetBatch(func(resolver.ID) resolver.Batch { return resolver.Batch{Size: 2} })
+	f := resolver.File{ID: fake.Add("a/b.txt", 1, time.Unix(1, 0))}
+	fake.Add("a/c.txt", 1, time.Unix(1, 0))
+	log, told, _ := narrating()
+	cfg := broker.DefaultConfig()
+	cfg.Siblings = func(resolver.File) iter.Seq[resolver.ID] { return slices.Values([]resolver.ID{"a/c.txt"}) }
+	b := broker.New(fake, cfg, log.With("provider", "mail"))
+	lease, err := b.Acquire(t.Context(), f)
+	require.NoError(t, err)
+	lease.Fail(resolver.Expired)
+	require.NoError(t, b.Close())
+	for _, line := range []string{
+		"mail: asked for 2 links in one call (1 wanted, 1 likely next)\n",
+		`mail: borrowed a link for "b.txt"`,
+		`mail: borrowed a link for "c.txt"`,
+		"expired",
+	} {
+		assert.Contains(t, told.String(), line)
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/attachfs/attachfs/resolver"
 	"github.com/attachfs/attachfs/resolver/broker"
 	"github.com/attachfs/attachfs/resolver/catalog"
+	"github.com/attachfs/attachfs/resolver/feishumail"
 	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
@@ -147,6 +148,8 @@ func newProvider(options any, limits *limit.Limits, log *slog.Logger) (resolver.
 			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 		return p, nil
+	case *feishumail.Config:
+		return feishumail.New(*o, limits), nil
 	case *sim.Config:
 		return sim.New(*o, limits), nil
 	default:
