@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +158,51 @@ func TestChanged_IsTakenBackFromTheKernel(t *testing.T) {
 	tree.set(fileOf("4", "dddd", 40))
 	p.Changed(resolver.Root, nil)
 	until(t, "no names are all names", func() bool { return missing(filepath.Join(dir, "a")) })
+}
+
+// nest is a tree of one directory, named as one likes, with one file.
+type nest struct {
+	board
+	name atomic.Value
+}
+
+func (n *nest) Readdir(context.Context, resolver.ID) (resolver.Listing, error) {
+	return resolver.Listing{}, nil
+}
+
+func (n *nest) Lookup(_ context.Context, dir resolver.ID, name string) (resolver.Node, error) {
+	if dir == "sub" {
+		return n.board.Lookup(context.Background(), resolver.Root, name)
+	}
+	sub := resolver.Node{Dir: true}
+	sub.ID, sub.Name = "sub", name
+	if name != n.name.Load() {
+		return sub, resolver.ErrNotExist
+	}
+	return sub, nil
+}
+
+func (n *nest) Peek(dir resolver.ID, name string) (resolver.Node, bool) {
+	node, err := n.Lookup(context.Background(), dir, name)
+	return node, err == nil
+}
+
+// A directory that was renamed, while a program is in it, is still told of.
+func TestChanged_ReachesARenamedDirectory(t *testing.T) {
+	tree := &nest{}
+	tree.name.Store("old")
+	p := &Provider{Name: "mail", Tree: tree}
+	dir := mountTest(t, p)
+	held, err := os.Open(filepath.Join(dir, "old"))
+	require.NoError(t, err)
+	defer func() { _ = held.Close() }()
+	tree.name.Store("new")
+	p.Changed(resolver.Root, []string{"old", "new"})
+	until(t, "the directory has its new name", func() bool { return !missing(filepath.Join(dir, "new")) })
+	require.True(t, missing(filepath.Join(dir, "new", "child")))
+	tree.set(fileOf("1", "child", 10))
+	p.Changed("sub", []string{"child"})
+	until(t, "the new file is seen", func() bool { return !missing(filepath.Join(dir, "new", "child")) })
 }
 
 func missing(path string) bool { return unix.Access(path, unix.F_OK) == unix.ENOENT }

@@ -121,6 +121,11 @@ func (n *dirNode) child(ctx context.Context, node *resolver.Node, out *fuse.Entr
 		return known
 	}
 	if node.Dir {
+		// One that was moved or renamed is known under its id.
+		if known := n.provider.dirs.find(node.ID); known != nil && known.StableAttr().Ino == stable.Ino && !known.Forgotten() {
+			known.refresh(node)
+			return known.EmbeddedInode()
+		}
 		return n.NewInode(ctx, newDirNode(n.mount, n.provider, node), stable)
 	}
 	return n.NewInode(ctx, newFileNode(n.mount, n.provider, node), stable)

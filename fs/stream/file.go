@@ -89,14 +89,14 @@ func (f *file) shows(etag string) bool {
 	return f.pinned != nil && etag != "" && etag == f.pinned.ETag
 }
 
-// release gives up a hold. With the last one, transfers that fetch ahead end,
-// unless they are nearly done.
+// release gives up a hold. With the last one, transfers that still wait for a
+// link end, and those that fetch ahead, unless they are nearly done.
 func (f *file) release() {
 	f.mu.Lock()
 	f.holders--
 	if f.holders == 0 {
 		for t := range f.transfers {
-			if !t.spool && t.limit-t.pos > cache.BlockSize {
+			if !t.lent || !t.spool && t.limit-t.pos > cache.BlockSize {
 				t.cancel(errAbandoned)
 			}
 		}

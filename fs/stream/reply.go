@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,13 @@ import (
 	"github.com/attachfs/attachfs/resolver/verdict"
 )
 
-// judged is how much of a reply is looked at to find out what it means.
-const judged = 4 << 10
+const (
+	// judged is how much of a reply is looked at to find out what it means.
+	judged = 4 << 10
+	// message is the length up to which a reply may be an error message in
+	// place of a file.
+	message = 16 << 10
+)
 
 // unknown stands for a length that nobody told.
 const unknown = resolver.SizeUnknown
@@ -273,11 +279,28 @@ var pages = map[string][]string{
 	"application/xml":       {".xml", ".svg", ".rss", ".xsd", ".xsl", ".kml", ".gpx", ".ofd"},
 }
 
-// doubtful reports whether only a look at the reply can tell if it is the file:
-// it is a page, and the name does not say that the file is none.
+// doubtful reports whether only a look at the reply can tell if it is the file,
+// of which nobody knows the length: it is as short as an error message, and the
+// name does not say that the file may look like one.
 func doubtful(name string, resp *http.Response) bool {
-	_, page := pages[mediaType(resp.Header.Get("Content-Type"))]
-	return page && path.Ext(name) == ""
+	return resp.ContentLength <= message && !honest(name, mediaType(resp.Header.Get("Content-Type")))
+}
+
+// honest reports whether a file of this name may honestly be a page of the kind
+// in which services write their messages: it comes as what it is, or as nothing
+// in particular.
+func honest(name, contentType string) bool {
+	switch contentType {
+	case "", "application/octet-stream", "binary/octet-stream", "text/plain":
+		contentType = ""
+	}
+	ext := strings.ToLower(path.Ext(name))
+	for kind, exts := range pages {
+		if (contentType == "" || contentType == kind) && slices.Contains(exts, ext) {
+			return true
+		}
+	}
+	return false
 }
 
 // foreign reports whether a whole answer of this media type cannot be the file of

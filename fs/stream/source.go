@@ -199,7 +199,7 @@ func (s *Source) note(key fileKey, err error) {
 	switch err {
 	case nil:
 		s.failed.Remove(key)
-	case errAbandoned:
+	case errAbandoned: // unless it was in trouble, too
 	default:
 		s.failed.Add(key, err)
 	}

@@ -33,6 +33,7 @@ type transfer struct {
 	pos     int64 // the next page to come starts here
 	limit   int64 // unknown: to the end of a file of unknown length
 	spool   bool  // the one GET of the file: it goes on though nobody reads
+	lent    bool  // it has a link, or had one: what it costs is spent
 	unsized bool  // the reply tells no length: its pages are kept apart in temp
 	reached int64 // the furthest byte that somebody had to wait for
 
@@ -81,6 +82,9 @@ func (t *transfer) end(err error) {
 	if f.spool == t {
 		f.spool = nil
 	}
+	if len(f.transfers) == 0 {
+		f.trouble = nil
+	}
 	f.src.note(f.key, err)
 	if err != nil && err != errAbandoned {
 		f.src.log.Debug("transfer ended", "provider", f.src.Name, "file", f.entry.Name, "error", err)
@@ -100,7 +104,8 @@ func (t *transfer) end(err error) {
 func (t *transfer) bring() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.f.src.log.Error("panic in a transfer", "panic", p, "stack", string(debug.Stack()))
+			// Its text may hold anything, a link too.
+			t.f.src.log.Error("panic in a transfer", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			err = fmt.Errorf("internal error: %w", resolver.ErrUnavailable)
 		}
 	}()
@@ -129,6 +134,9 @@ func (t *transfer) bring() (err error) {
 			if struck++; struck >= strikes {
 				return err
 			}
+			if !t.attended() {
+				return fmt.Errorf("%w: %w", errAbandoned, err)
+			}
 			continue // the broker sees to it that a fresh link is one call
 		}
 		t.troubled(err)
@@ -153,9 +161,9 @@ func (t *transfer) attempt() error {
 	if err != nil {
 		return err
 	}
-	want, done := t.begin(lease)
-	if done {
-		return nil
+	want, err := t.begin(lease)
+	if err != nil || want.start == want.limit {
+		return err
 	}
 	if !lease.Use() {
 		lease.Fail(resolver.UsedUp)
@@ -173,30 +181,35 @@ func (t *transfer) attempt() error {
 }
 
 // begin decides what to ask for, now that the terms of the lease are known.
-// done means that another transfer brings it, or that nothing is missing.
-func (t *transfer) begin(lease *resolver.Lease) (want byteRange, done bool) {
+// Nothing is asked for when another transfer brings it, or nothing is missing,
+// and errAbandoned is returned when all readers left while it waited.
+func (t *transfer) begin(lease *resolver.Lease) (want byteRange, err error) {
 	f := t.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.holders == 0 && !t.lent {
+		return byteRange{}, errAbandoned
+	}
+	t.lent = true
 	if lease.Counted() || lease.Link().Ranged == resolver.RangedNo {
 		f.oneGet = true
 	}
 	learning := f.size == unknown && !lease.Counted()
 	if f.oneGet && !t.spool && !learning {
 		if f.spool != nil {
-			return byteRange{}, true
+			return byteRange{}, nil
 		}
 		t.spool, f.spool = true, t
 		t.restartLocked(byteRange{f.firstMissingLocked(), f.size})
 	}
 	if t.limit != unknown && t.pos >= t.limit {
-		return byteRange{}, true
+		return byteRange{}, nil
 	}
 	want = byteRange{t.pos + int64(t.fill), t.limit}
 	if want.start == 0 && t.limit == f.size {
 		want = whole
 	}
-	return want, false
+	return want, nil
 }
 
 // restartLocked makes the transfer bring another range, from its start.
@@ -314,6 +327,14 @@ func (t *transfer) wantedLocked() bool {
 		}
 	}
 	return false
+}
+
+// attended reports whether anybody has the file open, and so may come to wait
+// for what the transfer brings.
+func (t *transfer) attended() bool {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	return t.f.holders > 0
 }
 
 // troubled tells those who wait why.
