@@ -13,8 +13,12 @@ import (
 	"github.com/attachfs/attachfs/resolver"
 )
 
-// refusalTTL is how long a refused file is not asked for again.
-const refusalTTL = time.Minute
+const (
+	// refusalTTL is how long a refused file is not asked for again.
+	refusalTTL = time.Minute
+	// fullListing is the usual WholeTTL.
+	fullListing = 24 * time.Hour
+)
 
 var errClosed = fmt.Errorf("catalog is closed: %w", resolver.ErrUnavailable)
 
@@ -23,6 +27,10 @@ type Config struct {
 	// ListingTTL is how long a complete listing is served without asking the
 	// provider again.
 	ListingTTL time.Duration
+	// WholeTTL is how long a listing is renewed by what is new alone, where the
+	// provider can tell that (see resolver.Updater), before everything is
+	// listed again; 0 means 24 hours.
+	WholeTTL time.Duration
 	// Listings keeps listings over restarts; nil keeps them in memory only.
 	Listings *Listings
 	// Changed is told when a listing gave way to a different one: the names
@@ -31,7 +39,7 @@ type Config struct {
 	// not on behalf of a caller of the catalog, which it may call; Close waits
 	// for it. Nil: nobody wants to know.
 	Changed func(dir resolver.ID, names []string)
-	// Seed is given the links that a complete listing brought along. Nil: they
+	// Seed is given the links that a listing or an update brought along. Nil: they
 	// are dropped.
 	Seed func(id resolver.ID, link resolver.Link)
 	// Gate is asked before each call of the provider; nil is always open.
@@ -51,12 +59,15 @@ type Gate interface {
 }
 
 // DefaultConfig returns the configuration that suits most providers.
-func DefaultConfig() Config { return Config{ListingTTL: 5 * time.Minute} }
+func DefaultConfig() Config { return Config{ListingTTL: 5 * time.Minute, WholeTTL: fullListing} }
 
 // Validate reports what is wrong with the configuration.
 func (c Config) Validate() error {
 	if c.ListingTTL <= 0 {
 		return fmt.Errorf("listing TTL is %s: must be more than zero", c.ListingTTL)
+	}
+	if c.WholeTTL < 0 {
+		return fmt.Errorf("TTL of whole listings is %s: must not be less than zero", c.WholeTTL)
 	}
 	return nil
 }
@@ -103,6 +114,7 @@ type refusal struct {
 // New makes a catalog of p, which it asks until Close. The configuration must be
 // valid.
 func New(p resolver.Provider, learnt *Learnt, sizer Sizer, cfg Config) *Catalog {
+	cfg.WholeTTL = cmp.Or(cfg.WholeTTL, fullListing)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &Catalog{
 		cfg:      cfg,
@@ -141,10 +153,7 @@ func (c *Catalog) Expire() {
 	defer c.mu.Unlock()
 	c.expired = time.Now()
 	for _, d := range c.dirs {
-		d.outdated = true
-		if d.flight != nil {
-			d.flight.outdated = true
-		}
+		d.source.expire()
 	}
 	clear(c.refused)
 }
@@ -152,9 +161,10 @@ func (c *Catalog) Expire() {
 // Readdir returns what dir holds, as far as it is known without asking an
 // origin: a size may be SizeUnknown, and Refused is never set. A listing older
 // than the TTL is returned at once and renewed behind. One from before Expire, or
-// under another revision of the provider, is renewed first. It is ErrNotExist
-// when the directory is gone; any other trouble is an error only when there is
-// no older listing to serve.
+// under another revision of the provider, is renewed first. What came along with
+// the listing of its parent is as old as that, and renewed with it. It is
+// ErrNotExist when the directory is gone; any other trouble is an error only
+// when there is no older listing to serve.
 func (c *Catalog) Readdir(ctx context.Context, dir resolver.ID) (resolver.Listing, error) {
 	l, err := c.list(ctx, c.directory(dir))
 	if err != nil {
@@ -180,13 +190,13 @@ func (c *Catalog) Lookup(ctx context.Context, dir resolver.ID, name string) (res
 	}
 	n, known := c.remembered(l.at(place))
 	if l.sizes[place] == resolver.SizeUnknown {
-		c.learnFollowing(&d.ahead, l, place, known)
+		c.learnFollowing(c.aheadOf(d), l, place, known)
 	}
 	if known {
 		return n, nil
 	}
 	n, err = c.learn(ctx, n)
-	d.ahead.heed(err)
+	c.aheadOf(d).heed(err)
 	return n, err
 }
 
@@ -196,8 +206,8 @@ func (c *Catalog) Peek(dir resolver.ID, name string) (resolver.Node, bool) {
 	revision := c.revision()
 	c.mu.Lock()
 	var l *listing
-	if d := c.dirs[dir]; d != nil && d.held != nil && !d.outdated && d.revision == revision {
-		l = d.held.listing
+	if d := c.dirs[dir]; d != nil && d.held != nil && !d.source.outdated && d.source.revision == revision {
+		l = d.held
 	}
 	c.mu.Unlock()
 	if l == nil {
@@ -217,8 +227,8 @@ func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
 		c.mu.Lock()
 		var l *listing
-		if d := c.dirs[f.Dir]; d != nil && d.held != nil {
-			l = d.held.listing
+		if d := c.dirs[f.Dir]; d != nil {
+			l = d.held
 		}
 		c.mu.Unlock()
 		if l == nil {
@@ -237,7 +247,7 @@ func (c *Catalog) Why() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d := c.dirs[resolver.Root]; d != nil && d.held == nil {
-		return d.err
+		return d.source.err
 	}
 	return nil
 }

@@ -15,8 +15,9 @@ func someEdition(t testing.TB) []byte {
 		{ID: "1", Name: "a", Version: "v1", Size: 5, ModTime: time.Unix(1, 2), SHA256: []byte{1, 2}},
 		{ID: "2", Name: "b", Size: resolver.SizeUnknown},
 		{ID: "3", Name: "c", Dir: true},
+		{ID: "4", Name: "d", Dir: true, Children: []resolver.Entry{}},
 	}
-	e := &edition{newListing("dir", entries, nil), time.Unix(3, 4), "revision"}
+	e := &edition{listing: newListing("dir", entries, nil), fetched: time.Unix(3, 4), revision: "revision"}
 	text, err := e.encode()
 	require.NoError(t, err)
 	return text
@@ -32,6 +33,20 @@ func TestEdition_OtherLengths(t *testing.T) {
 		assert.ErrorIs(t, err, errFormat, "%d of %d bytes", n, len(text))
 	}
 	_, err = decodeEdition("dir", append(text, 0))
+	assert.ErrorIs(t, err, errFormat)
+}
+
+func TestMark_OtherLengths(t *testing.T) {
+	text, err := (&mark{text: "m", whole: time.Unix(3, 4).UTC()}).encode()
+	require.NoError(t, err)
+	m, err := decodeMark(text)
+	require.NoError(t, err)
+	assert.Equal(t, &mark{text: "m", whole: time.Unix(3, 4).UTC()}, m)
+	for n := range len(text) {
+		_, err := decodeMark(text[:n])
+		assert.ErrorIs(t, err, errFormat, "%d of %d bytes", n, len(text))
+	}
+	_, err = decodeMark(append(text, 0))
 	assert.ErrorIs(t, err, errFormat)
 }
 

@@ -18,6 +18,7 @@ import (
 // change; what is shown of it does, as more is learnt of its files.
 type listing struct {
 	sizes []int64              // as listed, in the order of the nodes
+	along []bool               // which directories' listings came along; nil for none
 	view  atomic.Pointer[view] // the nodes, which are held once
 	next  sync.Mutex           // held by who makes the next view
 	last  atomic.Int32         // the place that was found last
@@ -39,7 +40,26 @@ func newListing(dir resolver.ID, entries []resolver.Entry, before *listing) *lis
 		nodes[i] = newNode(dir, &entries[i], name)
 	}
 	slices.SortFunc(nodes, byName)
-	return listingOf(nodes)
+	l := listingOf(nodes)
+	l.setAlong(entries)
+	return l
+}
+
+// setAlong takes note of the entries whose listings came along.
+func (l *listing) setAlong(entries []resolver.Entry) {
+	ids := make(map[resolver.ID]struct{})
+	for i := range entries {
+		if e := &entries[i]; comesAlong(e) {
+			ids[e.ID] = struct{}{}
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	l.along = make([]bool, len(l.sizes))
+	for i, n := range l.nodes() {
+		l.along[i] = contains(ids, n.ID)
+	}
 }
 
 func byName(a, b resolver.Node) int { return strings.Compare(a.Name, b.Name) }
@@ -62,6 +82,23 @@ func newNode(dir resolver.ID, e *resolver.Entry, name string) resolver.Node {
 	}
 	return n
 }
+
+// entry is the reverse of newNode, with the name that the node has here. Children
+// only tell that the listing came along.
+func (l *listing) entry(place int) resolver.Entry {
+	n := &l.nodes()[place]
+	e := resolver.Entry{
+		ID: n.ID, Name: n.Name, Dir: n.Dir, Version: n.Version, Size: l.sizes[place], ModTime: n.ModTime, SHA256: n.SHA256,
+	}
+	if l.comesAlong(place) {
+		e.Children = []resolver.Entry{}
+	}
+	return e
+}
+
+// comesAlong reports whether the node of that place is a directory whose listing
+// came along.
+func (l *listing) comesAlong(place int) bool { return l.along != nil && l.along[place] }
 
 // version is the provider's, else made of the facts that change with content;
 // empty when there are none.
@@ -132,22 +169,40 @@ func (l *listing) names() map[resolver.ID]string {
 	return names
 }
 
-func (l *listing) ids() iter.Seq[resolver.ID] {
+func (l *listing) files() iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
 		nodes := l.nodes()
 		for i := range nodes {
-			if !yield(nodes[i].ID) {
+			if !nodes[i].Dir && !yield(nodes[i].ID) {
 				return
 			}
 		}
 	}
 }
 
+// dirs yields the directories; none for no listing.
 func (l *listing) dirs() iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
+		if l == nil {
+			return
+		}
 		nodes := l.nodes()
 		for i := range nodes {
 			if nodes[i].Dir && !yield(nodes[i].ID) {
+				return
+			}
+		}
+	}
+}
+
+// brought yields the directories whose listings came along; none for no listing.
+func (l *listing) brought() iter.Seq[resolver.ID] {
+	return func(yield func(resolver.ID) bool) {
+		if l == nil {
+			return
+		}
+		for i, along := range l.along {
+			if along && !yield(l.nodes()[i].ID) {
 				return
 			}
 		}
@@ -173,7 +228,10 @@ func (l *listing) siblings(place int) iter.Seq[resolver.ID] {
 }
 
 // difference is one name in two listings; nil is a name that is not there.
-type difference struct{ before, after *resolver.Node }
+type difference struct {
+	before, after *resolver.Node
+	was, is       bool // whether its listing came along
+}
 
 func (d difference) name() string {
 	if d.before != nil {
@@ -189,20 +247,21 @@ func differences(before, after *listing) iter.Seq[difference] {
 		i, j := 0, 0
 		for i < len(old) || j < len(fresh) {
 			var d difference
-			switch {
-			case j == len(fresh) || i < len(old) && old[i].Name < fresh[j].Name:
-				d.before = &old[i]
-				i++
-			case i == len(old) || fresh[j].Name < old[i].Name:
-				d.after = &fresh[j]
-				j++
-			default:
-				if before.sizes[i] != after.sizes[j] || !same(&old[i], &fresh[j]) {
-					d = difference{&old[i], &fresh[j]}
-				}
-				i, j = i+1, j+1
+			if j == len(fresh) || i < len(old) && old[i].Name <= fresh[j].Name {
+				d.before, d.was = &old[i], before.comesAlong(i)
 			}
-			if d != (difference{}) && !yield(d) {
+			if i == len(old) || j < len(fresh) && fresh[j].Name <= old[i].Name {
+				d.after, d.is = &fresh[j], after.comesAlong(j)
+			}
+			both := d.before != nil && d.after != nil
+			equal := both && before.sizes[i] == after.sizes[j] && d.was == d.is && same(d.before, d.after)
+			if d.before != nil {
+				i++
+			}
+			if d.after != nil {
+				j++
+			}
+			if !equal && !yield(d) {
 				return
 			}
 		}
@@ -220,7 +279,8 @@ func same(a, b *resolver.Node) bool {
 type changes struct {
 	count int
 	names []string      // nil when they are too many
-	lost  []resolver.ID // directories that are no longer listed
+	lost  []resolver.ID // directories that are listed no longer
+	loose []resolver.ID // directories that are, but came along only before
 }
 
 // compare returns what changed; nothing did where nothing was listed before.
@@ -228,22 +288,31 @@ func compare(before, after *listing) (news changes) {
 	if before == nil {
 		return news
 	}
-	listed := make(map[resolver.ID]bool) // the directories among the differences
+	listed := make(map[resolver.ID]bool) // directories, and whether they came along
+	var was []difference                 // of directories
 	for d := range differences(before, after) {
 		news.count++
 		if news.count <= maxNames {
 			news.names = append(news.names, d.name())
 		}
 		if d.after != nil && d.after.Dir {
-			listed[d.after.ID] = true
+			listed[d.after.ID] = d.is
 		}
 		if d.before != nil && d.before.Dir {
-			news.lost = append(news.lost, d.before.ID)
+			was = append(was, d)
 		}
 	}
 	if news.count > maxNames {
 		news.names = nil
 	}
-	news.lost = slices.DeleteFunc(news.lost, func(id resolver.ID) bool { return listed[id] })
+	for _, d := range was {
+		along, ok := listed[d.before.ID]
+		switch {
+		case !ok:
+			news.lost = append(news.lost, d.before.ID)
+		case d.was && !along:
+			news.loose = append(news.loose, d.before.ID)
+		}
+	}
 	return news
 }

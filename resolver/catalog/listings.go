@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/binary"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -26,10 +27,24 @@ type edition struct {
 	listing  *listing
 	fetched  time.Time
 	revision string // of the provider
+	mark     *mark  // nil when there is none, and on what came along with another
 }
 
-// listingKey is not empty for the root directory.
+// mark is what a provider needs to tell what is new since then. It is kept apart
+// from the listing, which mostly does not change when it does.
+type mark struct {
+	text  string
+	whole time.Time // when everything was listed last
+}
+
+// holds reports whether what is new since the mark is enough now.
+func (m *mark) holds(now time.Time, ttl time.Duration) bool {
+	return m != nil && !m.whole.After(now) && now.Sub(m.whole) < ttl
+}
+
+// Keys are not empty for the root directory.
 func listingKey(dir resolver.ID) string { return "/" + string(dir) }
+func markKey(dir resolver.ID) string    { return "@" + string(dir) }
 
 // load returns the edition of dir that is kept, or nil.
 func (l *Listings) load(dir resolver.ID) *edition {
@@ -37,8 +52,38 @@ func (l *Listings) load(dir resolver.ID) *edition {
 		return nil
 	}
 	var e *edition
-	l.table.read(only(listingKey(dir)), func(_ string, text []byte) { e, _ = decodeEdition(dir, text) })
+	var m *mark
+	l.table.read(slices.Values([]string{listingKey(dir), markKey(dir)}), func(key string, text []byte) {
+		if key == markKey(dir) {
+			m, _ = decodeMark(text)
+		} else {
+			e, _ = decodeEdition(dir, text)
+		}
+	})
+	if e != nil {
+		e.mark = m
+	}
 	return e
+}
+
+// loadAll calls use with the editions that are kept, without their marks.
+func (l *Listings) loadAll(dirs iter.Seq[resolver.ID], use func(resolver.ID, *edition)) {
+	if l == nil {
+		return
+	}
+	keys := func(yield func(string) bool) {
+		for dir := range dirs {
+			if !yield(listingKey(dir)) {
+				return
+			}
+		}
+	}
+	l.table.read(keys, func(key string, text []byte) {
+		dir := resolver.ID(key[1:])
+		if e, err := decodeEdition(dir, text); err == nil {
+			use(dir, e)
+		}
+	})
 }
 
 func (l *Listings) save(dir resolver.ID, e *edition) {
@@ -47,9 +92,22 @@ func (l *Listings) save(dir resolver.ID, e *edition) {
 	}
 }
 
+// saveMark keeps a mark, nil for none, some time: an older one does as well, only
+// one without its listing would not.
+func (l *Listings) saveMark(dir resolver.ID, m *mark) {
+	switch {
+	case l == nil:
+	case m == nil:
+		l.table.putLazily(markKey(dir), nil)
+	default:
+		l.table.putLazily(markKey(dir), m)
+	}
+}
+
 func (l *Listings) remove(dir resolver.ID) {
 	if l != nil {
 		l.table.put(listingKey(dir), nil)
+		l.table.put(markKey(dir), nil)
 	}
 }
 
@@ -58,6 +116,7 @@ const (
 	isDir = 1 << iota
 	hasModTime
 	hasSHA256
+	cameAlong
 )
 
 // encode returns the edition as it is on disk.
@@ -69,13 +128,16 @@ func (e *edition) encode() ([]byte, error) {
 	text = appendText(text, e.revision)
 	text = binary.AppendUvarint(text, uint64(len(nodes)))
 	for i := range nodes {
-		text = appendNode(text, &nodes[i], e.listing.sizes[i])
+		text = appendNode(text, &nodes[i], e.listing.sizes[i], e.listing.comesAlong(i))
 	}
 	return text, nil
 }
 
-func appendNode(text []byte, n *resolver.Node, size int64) []byte {
+func appendNode(text []byte, n *resolver.Node, size int64, along bool) []byte {
 	var kind byte
+	if along {
+		kind |= cameAlong
+	}
 	if n.Dir {
 		kind |= isDir
 	}
@@ -122,16 +184,43 @@ func decodeEdition(dir resolver.ID, text []byte) (*edition, error) {
 		return nil, errFormat
 	}
 	nodes := make([]resolver.Node, count)
+	var along []bool
 	for i := range nodes {
-		r.node(&nodes[i])
+		kind := r.node(&nodes[i])
 		nodes[i].File.Dir = dir
+		if kind&(isDir|cameAlong) == isDir|cameAlong {
+			if along == nil {
+				along = make([]bool, count)
+			}
+			along[i] = true
+		}
 	}
 	sorted := slices.IsSortedFunc(nodes, byName)
 	if r.bad || r.pos != len(text) || !sorted {
 		return nil, errFormat
 	}
 	e.listing = listingOf(nodes)
+	e.listing.along = along
 	return e, nil
+}
+
+// markFormat is the first byte of a mark on disk.
+const markFormat = 1
+
+func (m *mark) encode() ([]byte, error) {
+	return appendText(appendTime([]byte{markFormat}, m.whole), m.text), nil
+}
+
+func decodeMark(text []byte) (*mark, error) {
+	if len(text) == 0 || text[0] != markFormat {
+		return nil, errFormat
+	}
+	r := &reader{text: text, shared: string(text), pos: 1}
+	m := &mark{whole: r.time(), text: r.string()}
+	if r.bad || r.pos != len(text) || m.text == "" {
+		return nil, errFormat
+	}
+	return m, nil
 }
 
 // reader takes a text apart from pos on. Once something is bad all that follows
@@ -143,8 +232,8 @@ type reader struct {
 	bad    bool
 }
 
-func (r *reader) node(n *resolver.Node) {
-	kind := r.byte()
+func (r *reader) node(n *resolver.Node) (kind byte) {
+	kind = r.byte()
 	n.ID, n.Name = resolver.ID(r.string()), r.string()
 	if n.Dir = kind&isDir != 0; !n.Dir {
 		n.Version, n.Size = r.string(), r.varint()
@@ -155,6 +244,7 @@ func (r *reader) node(n *resolver.Node) {
 	if kind&hasSHA256 != 0 {
 		n.SHA256 = []byte(r.string())
 	}
+	return kind
 }
 
 func (r *reader) byte() byte {

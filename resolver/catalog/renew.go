@@ -1,13 +1,11 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/attachfs/attachfs/resolver"
@@ -21,84 +19,24 @@ const (
 	// patience is how long a refresh is waited for when there is an older
 	// listing to show: a large folder takes minutes, a dead network longer.
 	patience = 10 * time.Second
-	// pageTimeout bounds one page. The whole has no other bound than maxPages:
-	// at one call a second, a large folder takes minutes and is still coming.
-	pageTimeout = time.Minute
-	// maxPages is beyond any real directory.
-	maxPages = 1_000_000
 )
+
+// errLost is about a listing that came along once and is no longer to be read.
+var errLost = fmt.Errorf("listing is lost, asking for it again: %w", resolver.ErrUnavailable)
 
 // pauseAfter is how long nothing is asked again that failed with err.
 func pauseAfter(err error) time.Duration { return max(retryDelay, resolver.RetryAfter(err)) }
 
-// directory is what the catalog holds of one directory. All but id, load and
-// ahead is guarded by Catalog.mu.
-type directory struct {
-	id    resolver.ID
-	load  func() // brings the listing from disk, once
-	ahead ahead
-
-	held *edition // the last complete one; nil before the first
-	err  error    // why there is none yet
-	// until is when the provider is to be asked again, and revision what it
-	// had when it was asked last.
-	until    time.Time
-	revision string
-	outdated bool    // Expire came since
-	stale    bool    // the last refresh failed, and what is held is older
-	flight   *flight // the refresh under way, or nil
-}
-
-// flight is one refresh of a directory and what came of it, which may be read
-// when done is closed.
+// flight is one refresh of a source.
 type flight struct {
 	revision string   // the provider's when the flight began
 	before   *edition // what is to be replaced, or nil
+	mark     string   // if not empty, what is new since then is asked for
 	began    time.Time
 	demand   *resolver.Demand
-	outdated bool // Expire came in between; guarded by Catalog.mu
-	done     chan struct{}
-	listing  *listing
-	err      error
-}
-
-// end sets what came of the flight: what is held now, or the error for none.
-func (f *flight) end(held *edition, err error) {
-	if held == nil {
-		f.err = err
-		return
-	}
-	f.listing = held.listing
-}
-
-// directory returns what the catalog holds of a directory, which may be what the
-// last run left on disk.
-func (c *Catalog) directory(id resolver.ID) *directory {
-	c.mu.Lock()
-	d := c.dirs[id]
-	if d == nil {
-		d = &directory{id: id}
-		d.load = sync.OnceFunc(func() { c.load(d) })
-		c.dirs[id] = d
-	}
-	c.mu.Unlock()
-	d.load()
-	return d
-}
-
-func (c *Catalog) load(d *directory) {
-	kept := c.cfg.Listings.load(d.id)
-	if kept == nil {
-		return
-	}
-	c.learnt.load(kept.listing.ids())
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	d.held, d.revision, d.outdated = kept, kept.revision, kept.fetched.Before(c.expired)
-	if !kept.fetched.After(now) { // or the clock was wrong
-		d.until = kept.fetched.Add(c.cfg.ListingTTL)
-	}
+	outdated bool          // Expire came in between; guarded by Catalog.mu
+	done     chan struct{} // closed when it has landed
+	err      error         // why it brought nothing; to be read when done
 }
 
 // list returns the directory's listing: from memory when there is one that may
@@ -106,128 +44,170 @@ func (c *Catalog) load(d *directory) {
 func (c *Catalog) list(ctx context.Context, d *directory) (*listing, error) {
 	revision := c.revision()
 	c.mu.Lock()
-	mayShow := d.revision == revision && !d.outdated
+	s := d.source
+	if d.held == nil && s.held != nil && s.err == nil { // errLost
+		s.expire()
+	}
+	mayShow := s.revision == revision && !s.outdated
 	switch {
-	case mayShow && time.Now().Before(d.until):
+	case mayShow && time.Now().Before(s.until):
 		defer c.mu.Unlock()
 		if d.held == nil {
-			return nil, d.err
+			return nil, s.err
 		}
-		return d.held.listing, nil
+		return d.held, nil
 	case mayShow && d.held != nil:
 		defer c.mu.Unlock()
-		c.join(d, revision, resolver.Background)
-		return d.held.listing, nil
+		c.join(s, revision, resolver.Background)
+		return d.held, nil
 	}
-	f := c.join(d, revision, resolver.Stat)
+	before := d.held
+	f := c.join(s, revision, resolver.Stat)
 	c.mu.Unlock()
-	return f.wait(ctx, d.id)
+	return c.wait(ctx, f, d, before)
 }
 
-// wait returns the listing that a flight brings, or the one before when it takes
-// too long.
-func (f *flight) wait(ctx context.Context, dir resolver.ID) (*listing, error) {
+// wait returns the listing that a flight brings, or the one before, which may be
+// nil, when it takes too long.
+func (c *Catalog) wait(ctx context.Context, f *flight, d *directory, before *listing) (*listing, error) {
 	var late <-chan time.Time
-	if f.before != nil {
+	if before != nil {
 		late = time.After(time.Until(f.began.Add(patience)))
 	}
 	select {
 	case <-f.done:
-		return f.listing, f.err
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if d.held == nil {
+			return nil, cmp.Or(f.err, d.source.err, errLost)
+		}
+		return d.held, nil
 	case <-late:
-		return f.before.listing, nil
+		return before, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("list %q: %w", dir, ctx.Err())
+		return nil, fmt.Errorf("list %q: %w", d.id, ctx.Err())
 	}
 }
 
-// join returns the directory's refresh, at least as urgent as u, and starts one
+// join returns the refresh of a source, at least as urgent as u, and starts one
 // if there is none. The caller holds c.mu.
-func (c *Catalog) join(d *directory, revision string, u resolver.Urgency) *flight {
-	if d.flight != nil {
-		d.flight.demand.Raise(u)
-		return d.flight
+func (c *Catalog) join(s *source, revision string, u resolver.Urgency) *flight {
+	if s.flight != nil {
+		s.flight.demand.Raise(u)
+		return s.flight
 	}
 	f := &flight{
 		revision: revision,
-		before:   d.held,
+		before:   s.held,
 		began:    time.Now(),
 		demand:   resolver.NewDemand(u, nil),
 		done:     make(chan struct{}),
 	}
 	if c.ctx.Err() != nil {
-		f.end(d.held, errClosed)
+		f.err = errClosed
 		close(f.done)
 		return f
 	}
-	d.flight = f
+	if held := s.held; held != nil && !s.mustBeWhole && held.revision == revision && held.mark.holds(f.began, c.cfg.WholeTTL) {
+		f.mark = held.mark.text
+	}
+	s.flight = f
 	c.flights.Go(func() {
 		defer close(f.done)
-		c.renew(d, f)
+		c.renew(s, f)
 	})
 	return f
 }
 
-// renew lists a directory and puts what came of it in place.
-func (c *Catalog) renew(d *directory, f *flight) {
-	entries, err := c.fetch(f.demand, d.id)
+// renew asks for a directory and puts what came of it in place.
+func (c *Catalog) renew(s *source, f *flight) {
+	told, err := c.fetch(f, s.of.id)
 	switch {
 	case err == nil:
-		c.replace(d, f, entries)
+		c.replace(s, f, told)
 	case errors.Is(err, resolver.ErrNotExist):
-		c.remove(d.id)
-		c.land(d, f, nil, err)
+		c.remove(s)
+		c.land(s, f, nil, err)
 		if f.before != nil {
-			c.notices.add(d.id, nil)
+			c.notices.add(s.of.id, nil)
 		}
 	default:
-		c.land(d, f, nil, err)
+		c.land(s, f, nil, err)
 	}
 }
 
-// replace ends a flight that brought all entries. What is to be saved or removed
-// is handed on before it lands, so that the next flight hands on later.
-func (c *Catalog) replace(d *directory, f *flight, entries []resolver.Entry) {
-	var before *listing
-	if f.before != nil {
-		before = f.before.listing
-	}
-	fresh := &edition{newListing(d.id, entries, before), time.Now(), f.revision}
-	news := compare(before, fresh.listing)
-	if before != nil && news.count == 0 {
-		fresh.listing = before
-	} else {
-		c.learnt.load(fresh.listing.ids())
-	}
-	c.forget(news.lost)
-	if fresh.listing != before || f.before.revision != f.revision {
-		c.cfg.Listings.save(d.id, fresh)
-	}
-	c.seed(entries)
-	c.land(d, f, fresh, nil)
-	if news.count > 0 {
-		c.notices.add(d.id, news.names)
+// replace ends a flight that brought an answer. What is to be saved or removed is
+// handed on before it lands, so that the next flight hands on later.
+func (c *Catalog) replace(s *source, f *flight, told *answer) {
+	a := c.arrange(s, f, told)
+	c.learnt.load(a.newcomers())
+	c.forget(a.lost(), s)
+	c.save(s, f, a)
+	c.seed(told.entries)
+	c.land(s, f, a, nil)
+	for i := range a.steps {
+		if news := &a.steps[i].news; news.count > 0 {
+			c.notices.add(a.steps[i].dir, news.names)
+		}
 	}
 }
 
-// land ends a flight: the directory takes the fresh edition, or makes do with
-// the one before.
-func (c *Catalog) land(d *directory, f *flight, fresh *edition, err error) {
+// save keeps what arrived and is not on disk.
+func (c *Catalog) save(s *source, f *flight, a *arrival) {
+	c.mu.Lock()
+	current := c.current(s)
+	c.mu.Unlock()
+	if !current {
+		return
+	}
+	for i := range a.steps {
+		switch step := &a.steps[i]; {
+		case i > 0 && step.changed():
+			c.cfg.Listings.save(step.dir, &edition{listing: step.after})
+		case i == 0 && (step.changed() || f.before.revision != f.revision):
+			c.cfg.Listings.save(step.dir, a.edition)
+		}
+	}
+	if f.before == nil || f.before.mark != a.edition.mark {
+		c.cfg.Listings.saveMark(s.of.id, a.edition.mark)
+	}
+}
+
+// marked returns the mark of what an answer makes of the listing before.
+func (f *flight) marked(told *answer) *mark {
+	switch {
+	case !told.whole && (told.mark == "" || told.mark == f.mark):
+		return f.before.mark
+	case !told.whole:
+		return &mark{text: told.mark, whole: f.before.mark.whole}
+	case told.mark != "":
+		return &mark{text: told.mark, whole: f.began}
+	}
+	return nil
+}
+
+// land ends a flight: the directories take what arrived, or make do with what
+// was there before.
+func (c *Catalog) land(s *source, f *flight, a *arrival, err error) {
 	now := time.Now()
 	c.mu.Lock()
-	wasStale := d.stale
-	d.flight, d.revision, d.outdated, d.stale = nil, f.revision, f.outdated, false
-	switch {
+	wasStale := s.stale()
+	s.flight, s.revision, s.err, s.outdated = nil, f.revision, err, f.outdated
+	switch f.err = err; {
 	case err == nil:
-		d.held, d.err, d.until = fresh, nil, now.Add(c.cfg.ListingTTL)
-	case d.held == nil || errors.Is(err, resolver.ErrNotExist):
-		d.held, d.err, d.until = nil, err, now.Add(pauseAfter(err))
+		s.held, s.until = a.edition, now.Add(c.cfg.ListingTTL)
+		s.mustBeWhole = s.mustBeWhole && !a.whole || f.outdated
+		c.settle(s, a)
+	case s.held == nil || errors.Is(err, resolver.ErrNotExist):
+		s.held, s.until = nil, now.Add(pauseAfter(err))
+		if s.of.source == s {
+			s.of.held = nil
+		}
 	default:
-		d.stale, d.until = true, now.Add(pauseAfter(err))
+		s.until = now.Add(pauseAfter(err))
 	}
-	f.end(d.held, d.err)
-	warn := d.stale && !wasStale && c.ctx.Err() == nil
-	maps.DeleteFunc(c.refused, func(_ fileVersion, r refusal) bool { return now.After(r.until) })
+	warn := s.stale() && !wasStale && c.ctx.Err() == nil
+	c.sweep(now)
 	c.mu.Unlock()
 
 	if warn {
@@ -235,7 +215,7 @@ func (c *Catalog) land(d *directory, f *flight, fresh *edition, err error) {
 		if errors.Is(err, resolver.ErrDown) { // the gate says so once for all directories
 			level = slog.LevelDebug
 		}
-		c.log.Log(c.ctx, level, "listing could not be renewed, serving the old one", "directory", d.id, "error", err)
+		c.log.Log(c.ctx, level, "listing could not be renewed, serving the old one", "directory", s.of.id, "error", err)
 	}
 }
 
@@ -245,51 +225,13 @@ func (c *Catalog) seed(entries []resolver.Entry) {
 		return
 	}
 	for i := range entries {
-		if e := &entries[i]; e.Link != nil && !e.Dir {
+		switch e := &entries[i]; {
+		case e.Dir:
+			c.seed(e.Children)
+		case e.Link != nil:
 			c.cfg.Seed(e.ID, *e.Link)
 		}
 	}
-}
-
-// remove drops a directory that is gone. What was below the root stays on disk:
-// an account that is back has it back.
-func (c *Catalog) remove(dir resolver.ID) {
-	if dir == resolver.Root {
-		c.cfg.Listings.remove(dir)
-		return
-	}
-	c.forget([]resolver.ID{dir})
-}
-
-// forget drops directories that are no longer listed, and all that was below
-// them. One that moved elsewhere is listed anew.
-func (c *Catalog) forget(dirs []resolver.ID) {
-	for len(dirs) > 0 {
-		last := len(dirs) - 1
-		dir := dirs[last]
-		dirs = dirs[:last]
-		if held := c.take(dir); held != nil {
-			dirs = slices.AppendSeq(dirs, held.listing.dirs())
-		}
-		c.cfg.Listings.remove(dir)
-	}
-}
-
-// take drops a directory from memory and returns the edition that was there or
-// is on disk, nil if none is.
-func (c *Catalog) take(dir resolver.ID) *edition {
-	c.mu.Lock()
-	d := c.dirs[dir]
-	delete(c.dirs, dir)
-	var held *edition
-	if d != nil {
-		held = d.held
-	}
-	c.mu.Unlock()
-	if held == nil {
-		held = c.cfg.Listings.load(dir)
-	}
-	return held
 }
 
 // revision is the provider's, or empty for one that has none.

@@ -83,6 +83,16 @@ type ahead struct {
 	paused time.Time // until when nothing is learnt ahead
 }
 
+// aheadOf returns the run through a directory.
+func (c *Catalog) aheadOf(d *directory) *ahead {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d.ahead == nil {
+		d.ahead = new(ahead)
+	}
+	return d.ahead
+}
+
 // learnFollowing sees that the sizes of the files after place are learnt, if its
 // lookup is one of many. The listing does not tell the size of that file, which
 // may be known all the same.

@@ -48,3 +48,14 @@ func TestTable_WhatIsPutWhileSavingIsSavedLater(t *testing.T) {
 	table.saved(saving)
 	assert.Equal(t, map[string]value{"a": two, "b": nil}, table.batch())
 }
+
+func TestTable_Lazily(t *testing.T) {
+	s := &State{wake: make(chan struct{}, 1), tables: make(map[string]*table)}
+	table := s.table("t")
+	one := &record{Version: "1"}
+	table.putLazily("a", one)
+	assert.Empty(t, s.wake, "nothing is to be saved soon")
+	table.put("b", one)
+	assert.Len(t, s.wake, 1)
+	assert.Equal(t, map[string]value{"a": one, "b": one}, table.batch(), "one goes with the other")
+}

@@ -32,6 +32,13 @@ type table struct {
 // put sets the value of a key; nil deletes it. A key that the database cannot
 // hold is left out.
 func (t *table) put(key string, v value) {
+	t.putLazily(key, v)
+	t.state.wakeWriter()
+}
+
+// putLazily is put for what need not be on disk soon: it goes there with the
+// next that does, or when the state is closed.
+func (t *table) putLazily(key string, v value) {
 	if key == "" || len(key) > bbolt.MaxKeySize {
 		return
 	}
@@ -41,7 +48,6 @@ func (t *table) put(key string, v value) {
 	}
 	t.unsaved[key] = v
 	t.mu.Unlock()
-	t.state.wakeWriter()
 }
 
 // read calls use with the values of those keys that have one, as they were

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -31,6 +31,10 @@ type Terms struct {
 type Fake struct {
 	mu       sync.Mutex // guards the following
 	dirs     map[resolver.ID][]resolver.Entry
+	changes  changes
+	updates  bool
+	along    func(resolver.ID) bool
+	alone    error
 	pageSize int
 	terms    Terms
 	revision string
@@ -45,6 +49,7 @@ type Fake struct {
 
 var (
 	_ resolver.Provider   = (*Fake)(nil)
+	_ resolver.Updater    = (*Fake)(nil)
 	_ resolver.Batcher    = (*Fake)(nil)
 	_ resolver.Pacer      = (*Fake)(nil)
 	_ resolver.Accounter  = (*Fake)(nil)
@@ -55,9 +60,10 @@ var (
 func NewFake() *Fake {
 	return &Fake{
 		dirs:    map[resolver.ID][]resolver.Entry{resolver.Root: nil},
+		changes: newChanges(),
 		refused: make(map[resolver.ID]error),
 		poison:  make(map[resolver.ID]error),
-		faults:  map[Method]*faults{List: newFaults(), Resolve: newFaults()},
+		faults:  map[Method]*faults{List: newFaults(), Update: newFaults(), Resolve: newFaults()},
 		batch:   func(resolver.ID) resolver.Batch { return resolver.Batch{Size: 1} },
 		turn:    func(context.Context, string) error { return nil },
 	}
@@ -87,11 +93,16 @@ func (f *Fake) Add(path string, size int64, modTime time.Time) resolver.ID {
 
 // put adds e to dir or replaces what has its ID there; f.mu is held.
 func (f *Fake) put(dir resolver.ID, e resolver.Entry) {
-	if _, ok := f.dirs[e.ID]; e.Dir && !ok {
+	if e.Dir && !f.exists(e.ID) {
 		f.dirs[e.ID] = nil
 	}
 	entries := f.dirs[dir]
-	if i := slices.IndexFunc(entries, func(o resolver.Entry) bool { return o.ID == e.ID }); i >= 0 {
+	i := slices.IndexFunc(entries, func(o resolver.Entry) bool { return o.ID == e.ID })
+	if i >= 0 && reflect.DeepEqual(entries[i], e) {
+		return
+	}
+	f.changes.set(dir, e.ID)
+	if i >= 0 {
 		entries[i] = e
 		return
 	}
@@ -104,10 +115,19 @@ func (f *Fake) put(dir resolver.ID, e resolver.Entry) {
 func (f *Fake) SetListing(dir resolver.ID, entries ...resolver.Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	before := f.dirs[dir]
 	f.dirs[dir] = slices.Clone(entries)
 	for _, e := range entries {
-		if _, ok := f.dirs[e.ID]; e.Dir && !ok {
+		if e.Dir && !f.exists(e.ID) {
 			f.dirs[e.ID] = nil
+		}
+		if !slices.ContainsFunc(before, func(o resolver.Entry) bool { return reflect.DeepEqual(o, e) }) {
+			f.changes.set(dir, e.ID)
+		}
+	}
+	for _, o := range before {
+		if !slices.ContainsFunc(entries, func(e resolver.Entry) bool { return o.ID == e.ID }) {
+			f.changes.set(dir, o.ID)
 		}
 	}
 }
@@ -119,33 +139,36 @@ func (f *Fake) Remove(id resolver.ID) {
 	defer f.mu.Unlock()
 	delete(f.dirs, id)
 	for dir, entries := range f.dirs {
-		f.dirs[dir] = slices.DeleteFunc(entries, func(e resolver.Entry) bool { return e.ID == id })
+		left := slices.DeleteFunc(entries, func(e resolver.Entry) bool { return e.ID == id })
+		if len(left) < len(entries) {
+			f.dirs[dir] = left
+			f.changes.set(dir, id)
+		}
 	}
 }
 
 // List is part of [resolver.Provider].
 func (f *Fake) List(ctx context.Context, dir resolver.ID, cursor string) (resolver.Page, error) {
-	if err := f.enter(ctx, List); err != nil {
+	page, err := f.list(ctx, dir, cursor)
+	if err != nil {
 		return resolver.Page{}, fmt.Errorf("list %q: %w", dir, err)
+	}
+	return page, nil
+}
+
+func (f *Fake) list(ctx context.Context, dir resolver.ID, cursor string) (resolver.Page, error) {
+	if err := f.enter(ctx, List); err != nil {
+		return resolver.Page{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	entries, ok := f.dirs[dir]
-	if !ok {
-		return resolver.Page{}, fmt.Errorf("list %q: %w", dir, resolver.ErrNotExist)
+	switch {
+	case !f.exists(dir):
+		return resolver.Page{}, resolver.ErrNotExist
+	case f.alone != nil && f.comesAlong(dir):
+		return resolver.Page{}, f.alone
 	}
-	start := 0
-	if cursor != "" {
-		var err error
-		if start, err = strconv.Atoi(cursor); err != nil || start < 0 || start > len(entries) {
-			return resolver.Page{}, fmt.Errorf("list %q: unknown cursor: %w", dir, resolver.ErrUnavailable)
-		}
-	}
-	if f.pageSize == 0 || start+f.pageSize >= len(entries) {
-		return resolver.Page{Entries: slices.Clone(entries[start:])}, nil
-	}
-	limit := start + f.pageSize
-	return resolver.Page{Entries: slices.Clone(entries[start:limit]), Next: strconv.Itoa(limit)}, nil
+	return f.page(f.dirs[dir], cursor)
 }
 
 // Resolve is part of [resolver.Provider]. It takes any ids; whether they were

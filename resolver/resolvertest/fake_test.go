@@ -65,6 +65,70 @@ func TestFake_Batcher(t *testing.T) {
 	assert.Equal(t, 2, most)
 }
 
+// The suite takes listings that come along, whether or not they can be had by
+// themselves, and updates.
+func TestFake_Children(t *testing.T) {
+	for name, alone := range map[string]error{"listed": nil, "not listed": resolver.ErrUnsupported} {
+		t.Run(name, func(t *testing.T) {
+			resolvertest.Run(t, resolvertest.Fixture{
+				New: func(*testing.T) resolver.Provider {
+					f := newFake()
+					f.SetPageSize(1)
+					f.SetUpdates(true)
+					f.SetChildren(func(resolver.ID) bool { return true }, alone)
+					return f
+				},
+				Want: map[string]resolvertest.Want{
+					"top.txt": {Size: 3}, "a/one.txt": {Size: 1}, "a/b/two.txt": {Size: resolver.SizeUnknown},
+					"a/b/refused.txt": {Size: 9, Err: resolver.ErrUnsupported},
+				},
+			})
+		})
+	}
+}
+
+func TestFake_Updates(t *testing.T) {
+	f := newFake()
+	f.SetPageSize(1)
+	_, err := f.Update(t.Context(), "a/", "0", "")
+	require.ErrorIs(t, err, resolver.ErrUnsupported)
+
+	f.SetUpdates(true)
+	f.SetChildren(func(dir resolver.ID) bool { return dir == "a/b/" }, resolver.ErrNotExist)
+	_, err = f.List(t.Context(), "a/b/", "")
+	require.ErrorIs(t, err, resolver.ErrNotExist)
+	page, err := f.List(t.Context(), "a/", "")
+	require.NoError(t, err)
+	assert.Empty(t, page.Mark, "there is another page")
+	page, err = f.List(t.Context(), "a/", page.Next)
+	require.NoError(t, err)
+	require.Len(t, page.Entries, 1)
+	assert.Len(t, page.Entries[0].Children, 2)
+	mark := page.Mark
+
+	page, err = f.Update(t.Context(), "a/", mark, "")
+	require.NoError(t, err)
+	assert.Equal(t, resolver.Page{Mark: mark}, page)
+
+	f.Add("a/b/three.txt", 1, time.Time{})
+	f.Add("a/new.txt", 1, time.Time{})
+	f.Remove("a/one.txt")
+	page, err = f.Update(t.Context(), "a/", mark, "")
+	require.NoError(t, err)
+	require.Len(t, page.Entries, 1)
+	assert.Len(t, page.Entries[0].Children, 3)
+	assert.Empty(t, page.Gone)
+	page, err = f.Update(t.Context(), "a/", mark, page.Next)
+	require.NoError(t, err)
+	require.Len(t, page.Entries, 1)
+	assert.Equal(t, "new.txt", page.Entries[0].Name)
+	assert.Equal(t, []resolver.ID{"a/one.txt"}, page.Gone)
+	page, err = f.Update(t.Context(), "a/", page.Mark, "")
+	require.NoError(t, err)
+	assert.Empty(t, page.Entries)
+	assert.Equal(t, 5, f.Calls(resolvertest.Update))
+}
+
 func TestFake_Turn(t *testing.T) {
 	f := newFake()
 	require.NoError(t, f.Turn(t.Context(), "links"))

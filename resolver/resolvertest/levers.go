@@ -10,12 +10,13 @@ import (
 	"github.com/attachfs/attachfs/resolver"
 )
 
-// Method is one of a [Fake]'s two calls, for its levers.
+// Method is one of a [Fake]'s calls, for its levers.
 type Method string
 
 // The methods of a provider.
 const (
 	List    Method = "List"
+	Update  Method = "Update"
 	Resolve Method = "Resolve"
 )
 
@@ -129,6 +130,25 @@ func (f *Fake) SetPageSize(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pageSize = n
+}
+
+// SetChildren decides which directories' listings come along with the listing
+// of their parent; at first none do, and nil is none again. Alone is what List
+// answers of such a directory when it is asked for by itself; with nil it lists
+// it.
+func (f *Fake) SetChildren(along func(dir resolver.ID) bool, alone error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.along, f.alone = along, alone
+}
+
+// SetUpdates makes the last page of a listing carry a mark, and Update answer it
+// with what changed and went away since; at first listings have no marks, and
+// Update is ErrUnsupported.
+func (f *Fake) SetUpdates(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.updates = on
 }
 
 // SetTerms is about the links that are made from now on.

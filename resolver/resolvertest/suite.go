@@ -56,6 +56,8 @@ func Run(t *testing.T, f Fixture) {
 	}{
 		{"Tree", testTree},
 		{"ListTwice", testListTwice},
+		{"Children", testChildren},
+		{"Update", testUpdate},
 		{"UnknownDirectory", testUnknownDirectory},
 		{"Links", testLinks},
 		{"Batch", testBatch},

@@ -2,6 +2,7 @@ package resolvertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"testing"
@@ -23,7 +24,8 @@ type node struct {
 	resolver.Entry
 }
 
-// walk lists the whole tree, breadth first.
+// walk lists the whole tree, breadth first. What comes along with a listing is
+// not listed by itself.
 func walk(ctx context.Context, p resolver.Provider) ([]node, error) {
 	var found []node
 	dirs := []node{{}}
@@ -31,9 +33,12 @@ func walk(ctx context.Context, p resolver.Provider) ([]node, error) {
 		if i == maxDirs {
 			return nil, fmt.Errorf("more than %d directories: does the tree end?", maxDirs)
 		}
-		entries, err := listAll(ctx, p, dirs[i].ID)
-		if err != nil {
-			return nil, err
+		entries := dirs[i].Children
+		if entries == nil {
+			var err error
+			if entries, _, err = listAll(ctx, p, dirs[i].ID); err != nil {
+				return nil, err
+			}
 		}
 		for _, e := range entries {
 			n := node{path: e.Name, Entry: e}
@@ -49,22 +54,30 @@ func walk(ctx context.Context, p resolver.Provider) ([]node, error) {
 	return found, nil
 }
 
-// listAll follows the pages of one directory to the last.
-func listAll(ctx context.Context, p resolver.Provider, dir resolver.ID) ([]resolver.Entry, error) {
-	var entries []resolver.Entry
+// listAll follows the pages of one directory to the last, and returns its mark.
+func listAll(ctx context.Context, p resolver.Provider, dir resolver.ID) (entries []resolver.Entry, mark string, err error) {
+	last, err := follow(func(cursor string) (resolver.Page, error) {
+		page, err := p.List(ctx, dir, cursor)
+		entries = append(entries, page.Entries...)
+		return page, err
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("list %q: %w", dir, err)
+	}
+	return entries, last.Mark, nil
+}
+
+// follow asks for pages and returns the last.
+func follow(ask func(cursor string) (resolver.Page, error)) (last resolver.Page, err error) {
 	cursors := map[string]bool{"": true}
 	for cursor := ""; ; {
-		page, err := p.List(ctx, dir, cursor)
-		if err != nil {
-			return nil, fmt.Errorf("list %q: %w", dir, err)
-		}
-		entries = append(entries, page.Entries...)
-		if page.Next == "" {
-			return entries, nil
+		page, err := ask(cursor)
+		if err != nil || page.Next == "" {
+			return page, err
 		}
 		cursor = page.Next
 		if cursors[cursor] || len(cursors) == maxPages {
-			return nil, fmt.Errorf("list %q: the pages do not end", dir)
+			return page, errors.New("the pages do not end")
 		}
 		cursors[cursor] = true
 	}
