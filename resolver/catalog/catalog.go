@@ -166,11 +166,13 @@ func (c *Catalog) Expire() {
 // ErrNotExist when the directory is gone; any other trouble is an error only
 // when there is no older listing to serve.
 func (c *Catalog) Readdir(ctx context.Context, dir resolver.ID) (resolver.Listing, error) {
-	l, err := c.list(ctx, c.directory(dir))
+	l, stale, err := c.list(ctx, c.directory(dir))
 	if err != nil {
 		return resolver.Listing{}, err
 	}
-	return l.show(c.learnt, &c.serial), nil
+	shown := l.show(c.learnt, &c.serial)
+	shown.Stale = stale
+	return shown, nil
 }
 
 // Lookup returns the node of that name, its size true: one that is not known is
@@ -180,7 +182,7 @@ func (c *Catalog) Readdir(ctx context.Context, dir resolver.ID) (resolver.Listin
 // after another, those of the following files are learnt ahead.
 func (c *Catalog) Lookup(ctx context.Context, dir resolver.ID, name string) (resolver.Node, error) {
 	d := c.directory(dir)
-	l, err := c.list(ctx, d)
+	l, stale, err := c.list(ctx, d)
 	if err != nil {
 		return resolver.Node{}, err
 	}
@@ -188,7 +190,9 @@ func (c *Catalog) Lookup(ctx context.Context, dir resolver.ID, name string) (res
 	if !ok {
 		return resolver.Node{}, fmt.Errorf("look up %q in %q: %w", name, dir, resolver.ErrNotExist)
 	}
-	n, known := c.remembered(l.at(place))
+	listed := l.at(place)
+	listed.Stale = stale
+	n, known := c.remembered(listed)
 	if l.sizes[place] == resolver.SizeUnknown {
 		c.learnFollowing(c.aheadOf(d), l, place, known)
 	}

@@ -36,6 +36,12 @@ type source struct {
 // stale reports that the last refresh failed, and what is held is older.
 func (s *source) stale() bool { return s.held != nil && s.err != nil }
 
+// old reports that what is held is too old to be shown before a refresh was
+// tried. When the last one failed, nobody is to wait for the next.
+func (s *source) old(now time.Time) bool {
+	return s.held != nil && s.err == nil && now.Sub(s.held.fetched) > oldAge
+}
+
 // expire makes the next refresh be waited for and list everything.
 func (s *source) expire() {
 	s.outdated, s.mustBeWhole = true, true

@@ -19,6 +19,10 @@ const (
 	// patience is how long a refresh is waited for when there is an older
 	// listing to show: a large folder takes minutes, a dead network longer.
 	patience = 10 * time.Second
+	// oldAge is the age from which on an expired listing is waited for. Who
+	// works in a directory gets the last one at once; but a backup that looks
+	// once a night must not always get that of the night before.
+	oldAge = time.Hour
 )
 
 // errLost is about a listing that came along once and is no longer to be read.
@@ -40,26 +44,27 @@ type flight struct {
 }
 
 // list returns the directory's listing: from memory when there is one that may
-// be shown, and else when a refresh has ended.
-func (c *Catalog) list(ctx context.Context, d *directory) (*listing, error) {
+// be shown, and else when a refresh has ended. It is stale while it is being
+// renewed.
+func (c *Catalog) list(ctx context.Context, d *directory) (l *listing, stale bool, err error) {
 	revision := c.revision()
 	c.mu.Lock()
-	s := d.source
+	s, now := d.source, time.Now()
 	if d.held == nil && s.held != nil && s.err == nil { // errLost
 		s.expire()
 	}
 	mayShow := s.revision == revision && !s.outdated
 	switch {
-	case mayShow && time.Now().Before(s.until):
+	case mayShow && now.Before(s.until):
 		defer c.mu.Unlock()
 		if d.held == nil {
-			return nil, s.err
+			return nil, false, s.err
 		}
-		return d.held, nil
-	case mayShow && d.held != nil:
+		return d.held, false, nil
+	case mayShow && d.held != nil && !s.old(now):
 		defer c.mu.Unlock()
 		c.join(s, revision, resolver.Background)
-		return d.held, nil
+		return d.held, true, nil
 	}
 	before := d.held
 	f := c.join(s, revision, resolver.Stat)
@@ -69,7 +74,7 @@ func (c *Catalog) list(ctx context.Context, d *directory) (*listing, error) {
 
 // wait returns the listing that a flight brings, or the one before, which may be
 // nil, when it takes too long.
-func (c *Catalog) wait(ctx context.Context, f *flight, d *directory, before *listing) (*listing, error) {
+func (c *Catalog) wait(ctx context.Context, f *flight, d *directory, before *listing) (l *listing, stale bool, err error) {
 	var late <-chan time.Time
 	if before != nil {
 		late = time.After(time.Until(f.began.Add(patience)))
@@ -79,13 +84,13 @@ func (c *Catalog) wait(ctx context.Context, f *flight, d *directory, before *lis
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if d.held == nil {
-			return nil, cmp.Or(f.err, d.source.err, errLost)
+			return nil, false, cmp.Or(f.err, d.source.err, errLost)
 		}
-		return d.held, nil
+		return d.held, false, nil
 	case <-late:
-		return before, nil
+		return before, true, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("list %q: %w", d.id, ctx.Err())
+		return nil, false, fmt.Errorf("list %q: %w", d.id, ctx.Err())
 	}
 }
 

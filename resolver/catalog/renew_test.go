@@ -56,6 +56,46 @@ func TestReaddir_NobodyWaitsForARefresh(t *testing.T) {
 	})
 }
 
+// A backup that comes once a night is not to get the listing of the night before.
+func TestReaddir_WaitsWhenTheListingIsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{delay: 3 * time.Second}
+		s.hold(file("1", "a", 1))
+		c, _, _ := newCatalog(t, s)
+		_, err := c.Readdir(t.Context(), resolver.Root)
+		require.NoError(t, err)
+
+		look := func(wait time.Duration, stale bool, want string) {
+			t.Helper()
+			start := time.Now()
+			l, err := c.Readdir(t.Context(), resolver.Root)
+			require.NoError(t, err)
+			assert.Equal(t, wait, time.Since(start))
+			assert.Equal(t, []string{want}, names(l))
+			assert.Equal(t, stale, l.Stale)
+			n, err := c.Lookup(t.Context(), resolver.Root, want)
+			require.NoError(t, err)
+			assert.Equal(t, stale, n.Stale)
+		}
+		s.hold(file("2", "b", 1))
+		time.Sleep(59 * time.Minute)
+		look(0, true, "a")
+		time.Sleep(24 * time.Hour)
+		s.hold(file("3", "c", 1))
+		look(3*time.Second, false, "c")
+		time.Sleep(24 * time.Hour)
+		s.set(func(s *shelf) { s.delay = time.Minute })
+		look(10*time.Second, true, "c")
+		time.Sleep(time.Minute)
+
+		s.set(func(s *shelf) { s.delay, s.err = time.Second, resolver.ErrUnavailable })
+		time.Sleep(24 * time.Hour)
+		look(time.Second, false, "c")
+		time.Sleep(time.Minute)
+		look(0, true, "c") // the last refresh failed: nobody waits for another
+	})
+}
+
 func TestReaddir_WaitsAfterExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{delay: time.Second}
