@@ -107,7 +107,9 @@ type Pacer interface {
 	// Turn returns when one call of Resolve for a batch of the lane may be
 	// made; the call itself does not wait again. Of those who wait the most
 	// urgent goes first (see Demand). It is ErrQuota at once when a budget is
-	// spent, and else ends with ctx only.
+	// spent, ErrThrottled when the provider asked for a longer pause than is
+	// waited for, and may fail as a call of Resolve does, as when there is no
+	// token for it; else it ends with ctx only.
 	Turn(ctx context.Context, lane string) error
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -103,7 +104,12 @@ func (s *stack) connect(limits *limit.Limits) error {
 func (s *stack) build(p *connection, state *catalog.State, streams *stream.Streams) {
 	log := s.log.With("provider", p.Name)
 	key := p.Name + "\n" + accountOf(p.provider)
-	learnt, gate := state.Learnt(key), limit.NewBreaker(log)
+	learnt := state.Learnt(key)
+	gate := limit.NewBreaker(func(ctx context.Context) error {
+		_, err := p.provider.List(ctx, resolver.Root, "")
+		return err
+	}, log)
+	s.closeLater(gate.Close)
 	b := s.config.brokerConfig()
 	b.Gate = gate
 	b.Siblings = func(f resolver.File) iter.Seq[resolver.ID] { return p.catalog.Siblings(f) }

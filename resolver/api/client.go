@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -28,8 +29,9 @@ const (
 
 // Client makes the calls of one API. Its methods may be called in parallel.
 type Client struct {
-	cfg  Config
-	http *http.Client
+	cfg   Config
+	http  *http.Client
+	waits *waits
 }
 
 // New makes a client from a cfg whose BaseURL is valid; see [ValidateBaseURL].
@@ -38,6 +40,7 @@ func New(cfg Config) *Client {
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	cfg.MaxAnswer = cmp.Or(cfg.MaxAnswer, defaultMaxAnswer)
 	cfg.UserAgent = cmp.Or(cfg.UserAgent, "attachfs")
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.Limits == nil {
 		cfg.Limits = limit.New(nil, nil)
 	}
@@ -46,7 +49,7 @@ func New(cfg Config) *Client {
 		t.MaxIdleConnsPerHost = connections
 		cfg.Transport = t
 	}
-	return &Client{cfg: cfg, http: &http.Client{
+	return &Client{cfg: cfg, waits: &waits{log: cfg.Log}, http: &http.Client{
 		Transport: cfg.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
@@ -61,12 +64,14 @@ func (c *Client) Close() error {
 }
 
 // Turn returns when a call of e may be made; that call says Waited. The error
-// is ErrQuota at once if a budget is spent, else that of ctx.
+// is at once that of the token, if there is none for the call, or ErrQuota if a
+// budget is spent; else that of [limit.Bucket.Wait].
 func (c *Client) Turn(ctx context.Context, e *Endpoint) error {
 	// A call that had to fetch its token after its turn came would be made
-	// late, and too close to the next one. What is wrong with the token the
-	// call itself will tell.
-	_, _ = c.token(ctx, e)
+	// late, and too close to the next one.
+	if _, err := c.token(ctx, e); err != nil {
+		return fmt.Errorf("%s: %w", e.Name, err)
+	}
 	return c.bucket(e).Wait(ctx)
 }
 
@@ -85,8 +90,9 @@ func (c *Client) bucket(e *Endpoint) *limit.Bucket {
 
 // Do makes the call and decodes its answer into out, which may be nil. It waits
 // for its turn unless the call has Waited. The error is that of ctx if ctx
-// ended, else of a kind of package resolver; one that tells a status or a code
-// wraps an [Error].
+// ended, with an ErrThrottled if that was while the provider wanted a pause, else
+// of a kind of package resolver; one that tells a status or a code wraps an
+// [Error].
 func (c *Client) Do(ctx context.Context, call Call, out any) (Reply, error) {
 	reply, err := c.do(ctx, call, out)
 	if err != nil {
@@ -151,7 +157,7 @@ func (c *Client) once(ctx context.Context, call Call, token *issue, out any) (Re
 		return Reply{}, err
 	}
 	if err := c.judge(call.Endpoint, a); err != nil {
-		return Reply{}, c.obey(c.bucket(call.Endpoint), err)
+		return Reply{}, c.obey(call.Endpoint, err)
 	}
 	return a.reply, a.decode(out)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -55,6 +56,9 @@ type Config struct {
 	MaxAnswer int64
 	// Transport carries the requests; nil for one of the client's own.
 	Transport http.RoundTripper
+	// Log is told when the provider asks to wait, once a minute at Info and
+	// else at Debug; nil means slog.Default.
+	Log *slog.Logger
 }
 
 // ValidateBaseURL says what is wrong with the address of an API.

@@ -13,18 +13,11 @@ import (
 	"time"
 
 	"github.com/attachfs/attachfs/resolver"
-	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/verdict"
 )
 
-const (
-	// breath is how long an endpoint rests after an answer that says "too
-	// often" and not for how long.
-	breath = time.Second
-
-	// start is how much of an answer is looked at to tell an error from it.
-	start = 4 << 10
-)
+// start is how much of an answer is looked at to tell an error from it.
+const start = 4 << 10
 
 // Error is an answer of the provider that is not what was asked for. It holds
 // nothing secret.
@@ -48,28 +41,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Kind }
-
-// obey makes the bucket follow what the provider said of its limits.
-func (c *Client) obey(b *limit.Bucket, err error) error {
-	var e *Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch {
-	case errors.Is(e.Kind, resolver.ErrQuota):
-		b.Exhaust()
-	case errors.Is(e.Kind, resolver.ErrThrottled):
-		b.Pause(cmp.Or(e.after, breath))
-	case errors.Is(e.Kind, resolver.ErrUnavailable) && e.after > 0:
-		b.Pause(e.after)
-	default:
-		return err
-	}
-	if e.after > 0 {
-		return resolver.WithRetryAfter(err, e.after)
-	}
-	return err
-}
 
 // judge says what is wrong with an answer, nil if it is what was asked for.
 func (c *Client) judge(e *Endpoint, a *answer) error {

@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +34,6 @@ func TestLimits(t *testing.T) {
 		{"down for a while", 503, "", []string{"Retry-After", "2"}, resolver.ErrUnavailable, 2 * time.Second, 2 * time.Second},
 		{"down, and of its limits", 500, "", []string{"X-Ratelimit-Reset", "3600"}, resolver.ErrUnavailable, 0, 0},
 		{"down", 503, "", nil, resolver.ErrUnavailable, 0, 0},
-		{"absurd", 429, "", []string{"Retry-After", "99999999999"}, resolver.ErrThrottled, time.Hour, time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -53,6 +55,96 @@ func TestLimits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who would wait for very long is told so at once, also when he only takes a turn.
+func TestLimits_LongPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		client := open(t, api.Config{BaseURL: "http://h", Transport: transport(func(*http.Request) (*http.Response, error) {
+			calls++
+			return respond(429, "", "Retry-After", "99999999999"), nil
+		})})
+		start := time.Now()
+		for range 3 {
+			_, err := client.Do(t.Context(), api.Call{Endpoint: getCall}, nil)
+			require.ErrorIs(t, err, resolver.ErrThrottled)
+			assert.Equal(t, time.Hour, resolver.RetryAfter(err))
+		}
+		require.ErrorIs(t, client.Turn(t.Context(), getCall), resolver.ErrThrottled)
+		assert.Zero(t, time.Since(start))
+		assert.Equal(t, 1, calls)
+	})
+}
+
+// The log tells why it is slow, without filling up.
+func TestLimits_Log(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		answers := []*http.Response{
+			respond(429, marker, "Retry-After", "7"), respond(429, ""), respond(503, "", "Retry-After", "2"),
+			respond(503, ""), respond(404, ""), respond(200, "{}"), respond(429, ""),
+		}
+		client := open(t, api.Config{
+			BaseURL: "http://h",
+			Log:     slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("provider", "mail"),
+			Transport: transport(func(*http.Request) (*http.Response, error) {
+				next := answers[0]
+				answers = answers[1:]
+				return next, nil
+			}),
+		})
+		for range 6 {
+			_ = get(t.Context(), client)
+		}
+		time.Sleep(time.Minute)
+		require.ErrorIs(t, get(t.Context(), client), resolver.ErrThrottled)
+		var lines []string
+		for line := range strings.Lines(log.String()) {
+			_, rest, _ := strings.Cut(line, " ") // the time
+			lines = append(lines, strings.TrimSpace(rest))
+		}
+		assert.Equal(t, []string{
+			`level=INFO msg="asked to wait" provider=mail endpoint=things.get for=7s`,
+			`level=DEBUG msg="asked to wait" provider=mail endpoint=things.get for=1s`,
+			`level=DEBUG msg="asked to wait" provider=mail endpoint=things.get for=2s`,
+			`level=INFO msg="asked to wait" provider=mail endpoint=things.get for=1s`,
+		}, lines)
+	})
+}
+
+func TestUsage(t *testing.T) {
+	limits := limit.New(nil, nil)
+	defer limits.Close()
+	account := func(name string) *api.Client {
+		return open(t, api.Config{
+			BaseURL: "http://h", Account: name, Limits: limits,
+			Transport: transport(func(*http.Request) (*http.Response, error) { return respond(200, "{}"), nil }),
+		})
+	}
+	e := &api.Endpoint{Name: "urls", Method: http.MethodGet, Path: "/urls", Limit: limit.Spec{
+		Budgets: []limit.Budget{{Calls: 100}, {Key: "total", Calls: 3000, Period: limit.Month}},
+	}}
+	short, long := account("cli_a"), account("cli_ab")
+	assert.Empty(t, short.Usage(), "no call was made yet")
+	for range 2 {
+		_, err := long.Do(t.Context(), api.Call{Endpoint: e}, nil)
+		require.NoError(t, err)
+	}
+	assert.Empty(t, short.Usage(), "another account")
+	_, err := short.Do(t.Context(), api.Call{Endpoint: e}, nil)
+	require.NoError(t, err)
+	told := func(c *api.Client) (keys []string, used []int) {
+		for _, u := range c.Usage() {
+			keys, used = append(keys, u.Key), append(used, u.Used)
+		}
+		return keys, used
+	}
+	keys, used := told(short)
+	assert.Equal(t, []string{"cli_a/total", "cli_a/urls"}, keys)
+	assert.Equal(t, []int{1, 1}, used)
+	_, used = told(long)
+	assert.Equal(t, []int{2, 2}, used)
 }
 
 func TestLimits_Quota(t *testing.T) {
@@ -128,4 +220,19 @@ func TestTurn_TokenFirst(t *testing.T) {
 		}
 		assert.GreaterOrEqual(t, sent[1].Sub(sent[0]), time.Second)
 	})
+}
+
+// A call that cannot be made for want of a token is charged to no budget.
+func TestTurn_LoginFails(t *testing.T) {
+	for _, why := range []error{resolver.ErrCredentials, resolver.ErrUnavailable, resolver.ErrThrottled} {
+		t.Run(why.Error(), func(t *testing.T) {
+			client := open(t, api.Config{BaseURL: "http://h", Account: "app", Tokens: tokens(t,
+				func(context.Context, resolver.Secret) (api.Token, error) { return api.Token{}, why }, api.TokenOptions{})})
+			e := &api.Endpoint{Name: "e", Method: "GET", Path: "/", Limit: limit.Spec{Budgets: []limit.Budget{{Calls: 2}}}}
+			for range 5 {
+				require.ErrorIs(t, client.Turn(t.Context(), e), why)
+			}
+			assert.Empty(t, client.Usage())
+		})
+	}
 }

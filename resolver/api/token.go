@@ -1,9 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -51,6 +54,8 @@ type TokenOptions struct {
 	// issued: a call that is refused in the token's first five seconds is
 	// repeated with it after that time. 0 takes them at their word.
 	Settle time.Duration
+	// Log is told of a fetch that panics; nil means slog.Default.
+	Log *slog.Logger
 }
 
 // TokenSource holds the token of an account for all its clients and renews it:
@@ -89,6 +94,7 @@ type renewal struct {
 // NewTokenSource makes a source that fetches when the first call wants a token.
 // Close it in the end.
 func NewTokenSource(fetch Fetch, opts TokenOptions) *TokenSource {
+	opts.Log = cmp.Or(opts.Log, slog.Default())
 	t := &TokenSource{fetch: fetch, opts: opts}
 	t.lifetime, t.close = context.WithCancel(context.Background())
 	return t
@@ -205,7 +211,7 @@ func (t *TokenSource) run(r *renewal, fetch Fetch, refused resolver.Secret) {
 	defer cancel()
 	ctx = resolver.WithDemand(ctx, resolver.NewDemand(resolver.Read, nil))
 	asked := time.Now()
-	token, err := fetch(ctx, refused)
+	token, err := t.guarded(ctx, fetch, refused)
 	defer close(r.done)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -226,6 +232,18 @@ func (t *TokenSource) run(r *renewal, fetch Fetch, refused resolver.Secret) {
 	default:
 		t.pause = time.Now().Add(again)
 	}
+}
+
+// guarded calls fetch. One that panics has failed; the text of a panic may hold
+// anything, a secret too, and is left out.
+func (t *TokenSource) guarded(ctx context.Context, fetch Fetch, refused resolver.Secret) (token Token, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.opts.Log.Error("panic in a login", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in a login: %w", resolver.ErrUnavailable)
+		}
+	}()
+	return fetch(ctx, refused)
 }
 
 func (t *TokenSource) issued(token Token, asked time.Time) *issue {

@@ -3,8 +3,8 @@
 //
 // A [Catalog] answers names. It asks the provider for a directory page by page,
 // once for all callers, and replaces a listing only by a complete one: a page
-// that fails leaves the old listing in place, served as stale. An old listing is
-// shown at once and renewed behind (renew.go), by what is new alone if the
+// that fails leaves the old listing in place, served as stale. An expired one is
+// shown at once, unless it is old, and renewed behind (renew.go), by what is new alone if the
 // provider can tell that (fetch.go); who wants to know is told what changed
 // (notices.go). Listings that come along with that of their parent are held each
 // for itself, but share its source: what is known of when and how to renew it

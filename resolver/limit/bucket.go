@@ -14,10 +14,16 @@ const (
 	// maxPause bounds what a provider can ask for: an absurd Retry-After must
 	// not stop a mount for good.
 	maxPause = time.Hour
+	// maxPatience is the longest rest of a pause that is waited for: half of
+	// what a read is given, so that its caller can still be told why.
+	maxPatience = 30 * time.Second
 	// fairTurn is which turn goes to who has waited longest, so that a stream
 	// of urgent calls starves nobody.
 	fairTurn = 8
 )
+
+// errPaused is what callers are told who do not wait for the end of a pause.
+var errPaused = fmt.Errorf("the provider asked to wait: %w", resolver.ErrThrottled)
 
 // Bucket grants turns for one kind of call. Its methods may be called in
 // parallel.
@@ -36,21 +42,27 @@ type Bucket struct {
 
 // waiter is one call of Wait.
 type waiter struct {
-	demand *resolver.Demand
-	left   <-chan struct{} // closed when the caller no longer waits
-	turn   chan error      // holds what came of it
+	demand   *resolver.Demand
+	deadline time.Time       // of the caller, zero for none
+	left     <-chan struct{} // closed when the caller no longer waits
+	turn     chan error      // holds what came of it
 }
 
 // Wait returns when one call may be made, which counts from then on whether it
 // is made or not. Of those who wait the most urgent at the moment goes first
-// (see [resolver.Demand]), then who came first. When a budget is spent, also
-// while waiting, it is resolver.ErrQuota at once, which says which one and until
-// when; else it ends with the cause of ctx.
+// (see [resolver.Demand]), then who came first.
+//
+// When a budget is spent, also while waiting, it is resolver.ErrQuota at once,
+// which says which one and until when. When the provider asked for a pause that
+// lasts 30 s more, or beyond the deadline of ctx, it is resolver.ErrThrottled at
+// once, with what is left in resolver.RetryAfter. Else it ends with the cause of
+// ctx, during a pause joined with that ErrThrottled.
 func (b *Bucket) Wait(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	w := &waiter{demand: resolver.DemandOf(ctx), left: ctx.Done(), turn: make(chan error, 1)}
+	w.deadline, _ = ctx.Deadline()
 	b.mu.Lock()
 	b.queue = append(b.queue, w)
 	b.mu.Unlock()
@@ -60,13 +72,16 @@ func (b *Bucket) Wait(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	b.leave(w)
+	paused := b.leave(w)
 	select {
 	case err := <-w.turn: // served at the last moment
 		return err
 	default:
-		return context.Cause(ctx)
 	}
+	if paused != nil {
+		return fmt.Errorf("%w: %w", paused, context.Cause(ctx))
+	}
+	return context.Cause(ctx)
 }
 
 // Pause keeps all turns back for d, because the provider asked for it. It never
@@ -74,14 +89,16 @@ func (b *Bucket) Wait(ctx context.Context) error {
 func (b *Bucket) Pause(d time.Duration) {
 	until := time.Now().Add(min(d, maxPause))
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if until.After(b.paused) { // the timer may ring early then: serve looks again
+	if until.After(b.paused) {
 		b.paused = until
 	}
+	b.mu.Unlock()
+	b.serve()
 }
 
-// Exhaust says that by the provider's word the quota is spent: all budgets of
-// the bucket count as spent until they reset, for whoever shares them. A bucket
+// Exhaust says that by the provider's word the quota is spent. It does not say which
+// one, so the budget that resets first counts as spent until then, for whoever
+// shares it: who takes the month for spent that is not loses it. A bucket
 // without budgets refuses for an hour, since nobody knows when there is more.
 func (b *Bucket) Exhaust() {
 	if len(b.tallies) > 0 {
@@ -103,6 +120,9 @@ func (b *Bucket) serve() {
 		now := time.Now()
 		if err := b.refusal(now); err != nil {
 			b.refuse(err)
+			break
+		}
+		if b.dismiss(now); len(b.queue) == 0 {
 			break
 		}
 		if delay := b.next().Sub(now); delay > 0 {
@@ -137,6 +157,33 @@ func (b *Bucket) refuse(err error) {
 		w.turn <- err
 	}
 	b.queue = nil
+}
+
+// dismiss sends those away who would wait too long for the end of a pause.
+// Callers hold mu.
+func (b *Bucket) dismiss(now time.Time) {
+	err := b.pausedError(now)
+	if err == nil {
+		return
+	}
+	long := b.paused.Sub(now) > maxPatience
+	b.queue = slices.DeleteFunc(b.queue, func(w *waiter) bool {
+		if !long && (w.deadline.IsZero() || !b.paused.After(w.deadline)) {
+			return false
+		}
+		w.turn <- err
+		return true
+	})
+}
+
+// pausedError is the error of who leaves during a pause, nil if there is none.
+// Callers hold mu.
+func (b *Bucket) pausedError(now time.Time) error {
+	left := b.paused.Sub(now)
+	if left <= 0 {
+		return nil
+	}
+	return resolver.WithRetryAfter(fmt.Errorf("no call before %s: %w", b.paused.Format(time.TimeOnly), errPaused), left)
 }
 
 // next is when the next turn is due. Callers hold mu.
@@ -197,8 +244,9 @@ func (b *Bucket) pick() *waiter {
 	return w
 }
 
-// leave takes w from the queue if it is still there.
-func (b *Bucket) leave(w *waiter) {
+// leave takes w from the queue if it is still there. It returns the error of who
+// leaves during a pause, else nil.
+func (b *Bucket) leave(w *waiter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if at := slices.Index(b.queue, w); at >= 0 {
@@ -207,4 +255,5 @@ func (b *Bucket) leave(w *waiter) {
 	if len(b.queue) == 0 && b.timer != nil {
 		b.timer.Stop()
 	}
+	return b.pausedError(time.Now())
 }

@@ -170,43 +170,6 @@ func TestBucket_EighthTurnToTheOldest(t *testing.T) {
 	})
 }
 
-func TestBucket_Pause(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		pauses []time.Duration
-		waits  time.Duration
-	}{
-		{"as asked", []time.Duration{7 * time.Second}, 7 * time.Second},
-		{"never shortened", []time.Duration{7 * time.Second, time.Second}, 7 * time.Second},
-		{"prolonged", []time.Duration{time.Second, 7 * time.Second}, 7 * time.Second},
-		{"absurd", []time.Duration{1e6 * time.Hour}, time.Hour},
-		{"none", []time.Duration{0, -time.Hour}, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBucket()
-				start := time.Now()
-				for _, d := range c.pauses {
-					b.Pause(d)
-				}
-				require.NoError(t, b.Wait(t.Context()))
-				assert.Equal(t, c.waits, time.Since(start))
-			})
-		})
-	}
-}
-
-func TestBucket_PausedWhileWaiting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBucket(limit.Rate{Calls: 1, Per: time.Second})
-		require.NoError(t, b.Wait(t.Context()))
-		start := time.Now()
-		time.AfterFunc(500*time.Millisecond, func() { b.Pause(10 * time.Second) })
-		require.NoError(t, b.Wait(t.Context()))
-		assert.Equal(t, 10500*time.Millisecond, time.Since(start))
-	})
-}
-
 func TestBucket_LeaverLosesNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBucket(limit.Rate{Calls: 1, Per: time.Second})
@@ -216,7 +179,9 @@ func TestBucket_LeaverLosesNoTurn(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(resolver.WithDemand(t.Context(), demand(resolver.Read)))
 		var calls sync.WaitGroup
 		calls.Go(func() {
-			assert.ErrorIs(t, b.Wait(ctx), enough)
+			err := b.Wait(ctx)
+			assert.ErrorIs(t, err, enough)
+			assert.NotErrorIs(t, err, resolver.ErrThrottled, "nobody asked to wait")
 			assert.Equal(t, 300*time.Millisecond, time.Since(start), "left at once")
 		})
 		calls.Go(func() {
@@ -309,11 +274,4 @@ func TestBucket_ThousandWaiters(t *testing.T) {
 		calls.Wait()
 		assert.Less(t, time.Since(start), 10*1020*time.Millisecond)
 	})
-}
-
-func TestLimits_SameKeySameBucket(t *testing.T) {
-	l := limit.New(nil, nil)
-	b := l.Bucket("app/links", limit.Spec{Rates: []limit.Rate{{Calls: 1, Per: time.Second}}})
-	assert.Same(t, b, l.Bucket("app/links", limit.Spec{}))
-	assert.NotSame(t, b, l.Bucket("app/lists", limit.Spec{}))
 }

@@ -150,7 +150,7 @@ func TestBudget_WaitersHearOfItAtOnce(t *testing.T) {
 		l := limit.New(nil, nil)
 		total := limit.Budget{Key: "app/total", Calls: 1}
 		paused, other := l.Bucket("app/links", budgets(total)), l.Bucket("app/lists", budgets(total))
-		paused.Pause(time.Hour)
+		paused.Pause(20 * time.Second)
 		start := time.Now()
 		var calls sync.WaitGroup
 		for range 3 {
@@ -168,7 +168,7 @@ func TestBucket_Exhaust(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.New(nil, nil)
 		b := l.Bucket("app/links", budgets(limit.Budget{Key: "app/day", Calls: 10_000}))
-		b.Pause(time.Minute)
+		b.Pause(20 * time.Second)
 		var waiting sync.WaitGroup
 		waiting.Go(func() { assert.ErrorIs(t, b.Wait(t.Context()), resolver.ErrQuota) })
 		synctest.Wait()
@@ -181,6 +181,27 @@ func TestBucket_Exhaust(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		assert.NoError(t, b.Wait(t.Context()))
 		assert.Equal(t, 1, l.Usage("")[0].Used)
+	})
+}
+
+// The provider does not say which budget is spent.
+func TestBucket_ExhaustKeepsTheMonth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New(nil, nil)
+		b := l.Bucket("app/links", budgets(
+			limit.Budget{Key: "month", Calls: 3000, Period: limit.Month},
+			limit.Budget{Key: "day", Calls: 100},
+		))
+		for day := range 3 {
+			require.NoError(t, b.Wait(t.Context()))
+			b.Exhaust()
+			b.Exhaust() // two calls were under way
+			assert.Zero(t, spend(t, b))
+			usage := l.Usage("")
+			assert.Equal(t, 100, usage[0].Used)
+			assert.Equal(t, day+1, usage[1].Used)
+			time.Sleep(24 * time.Hour)
+		}
 	})
 }
 
@@ -317,56 +338,5 @@ func TestBudget_OutlivesTheProcess(t *testing.T) {
 		time.Sleep(31 * 24 * time.Hour)
 		fifth := limit.New(limit.NewFile(path, nil), nil)
 		assert.Equal(t, 5, spend(t, fifth.Bucket("b", spec)))
-	})
-}
-
-func TestLimits_TwoOverOneFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "budgets.json")
-	spec := budgets(limit.Budget{Key: "k", Calls: 1000})
-	var mounts sync.WaitGroup
-	for range 2 {
-		mounts.Go(func() {
-			for range 10 {
-				l := limit.New(limit.NewFile(path, nil), nil)
-				b := l.Bucket("b", spec)
-				for range 10 {
-					assert.NoError(t, b.Wait(t.Context()))
-				}
-				assert.NoError(t, l.Close())
-			}
-		})
-	}
-	mounts.Wait()
-	l := limit.New(limit.NewFile(path, nil), nil)
-	l.Bucket("b", spec)
-	assert.Equal(t, 200, l.Usage("")[0].Used)
-}
-
-func TestLimits_LearnsWhatOthersSpent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "budgets.json")
-		spec := budgets(limit.Budget{Key: "k", Calls: 10})
-		mount, check := limit.New(limit.NewFile(path, nil), nil), limit.New(limit.NewFile(path, nil), nil)
-		a, b := mount.Bucket("b", spec), check.Bucket("b", spec)
-		for range 6 {
-			require.NoError(t, a.Wait(t.Context()))
-		}
-		time.Sleep(2 * time.Second)
-		require.NoError(t, b.Wait(t.Context()))
-		b.Pause(time.Hour)
-		time.Sleep(2 * time.Second)
-		assert.Equal(t, 7, check.Usage("")[0].Used)
-
-		b.Exhaust()
-		var waiting sync.WaitGroup
-		a.Pause(time.Hour)
-		waiting.Go(func() { assert.ErrorIs(t, a.Wait(t.Context()), resolver.ErrQuota) })
-		synctest.Wait()
-		require.NoError(t, check.Close())
-		other := mount.Bucket("c", budgets(limit.Budget{Key: "another", Calls: 10}))
-		require.NoError(t, other.Wait(t.Context()))
-		start := time.Now()
-		waiting.Wait()
-		assert.Equal(t, time.Second, time.Since(start), "told with the next save")
 	})
 }

@@ -8,11 +8,12 @@
 // A [Breaker] belongs to a provider: while that does not answer, calls fail at
 // once instead of queueing up behind a dead network.
 //
-// Nothing runs while nobody waits: a timer serves the queue of a bucket, another
-// saves the counts.
+// Nothing runs while nobody asks: a timer serves the queue of a bucket, another
+// saves the counts, and a refused call may start a probe.
 //
 // Words: a turn is the right to make one call, granted to a waiter; a tally is a
 // budget with its count.
 //
-// Lock order: Limits.mu, ledger.saving, ledger.mu; and Bucket.mu, ledger.mu.
+// Lock order: ledger.saving, ledger.mu; and Bucket.mu, ledger.mu. Limits.mu and
+// Breaker.mu are held alone.
 package limit

@@ -3,6 +3,7 @@ package limit
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,15 +99,17 @@ func (l *ledger) take(tallies []*tally, now time.Time) (spent bool, err error) {
 	return spent, nil
 }
 
-// exhaust marks the tallies as spent.
+// exhaust marks the one of the tallies as spent that resets first. It stays the
+// same one, however many calls meet the end of the quota.
 func (l *ledger) exhaust(tallies []*tally) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	for _, t := range tallies {
 		t.roll(now)
-		t.unsaved.Spent = true
 	}
+	first := slices.MinFunc(tallies, func(a, b *tally) int { return a.resets.Compare(b.resets) })
+	first.unsaved.Spent = true
 	l.saveSoon()
 }
 

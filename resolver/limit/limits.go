@@ -96,16 +96,27 @@ func New(store Store, log *slog.Logger) *Limits {
 
 // Bucket returns the bucket of key, which is a credential and an endpoint and
 // holds no secret. The same key gives the same bucket, with the spec that it
-// was first asked for with. It reads the store for budgets that are new.
+// was first asked for with. It reads the store for the budgets of a new one,
+// which nobody else waits for.
 func (l *Limits) Bucket(key string, spec Spec) *Bucket {
+	if b := l.bucket(key); b != nil {
+		return b
+	}
+	fresh := &Bucket{limits: l, windows: windows(spec.Rates), tallies: l.ledger.open(spec.Budgets)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.buckets[key]
-	if b == nil {
-		b = &Bucket{limits: l, windows: windows(spec.Rates), tallies: l.ledger.open(spec.Budgets)}
-		l.buckets[key] = b
+	if b := l.buckets[key]; b != nil { // somebody was faster
+		return b
 	}
-	return b
+	l.buckets[key] = fresh
+	return fresh
+}
+
+// bucket is that of key, nil if there is none yet.
+func (l *Limits) bucket(key string) *Bucket {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buckets[key]
 }
 
 // Usage returns the budgets whose key begins with prefix, sorted by key. What

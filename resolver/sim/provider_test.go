@@ -195,7 +195,7 @@ func TestProvider_Throttled(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			require.ErrorIs(t, p.Turn(ctx, "links"), context.DeadlineExceeded)
+			require.ErrorIs(t, p.Turn(ctx, "links"), resolver.ErrThrottled)
 			ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			_, err = p.Resolve(ctx, []resolver.ID{"x"})
