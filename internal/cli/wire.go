@@ -155,9 +155,13 @@ func newProvider(options any, limits *limit.Limits, log *slog.Logger) (resolver.
 		}
 		return p, nil
 	case *feishumail.Config:
-		return feishumail.New(*o, limits), nil
+		cfg := *o
+		cfg.Log = log
+		return feishumail.New(cfg, limits), nil
 	case *sim.Config:
-		return sim.New(*o, limits), nil
+		cfg := *o
+		cfg.Log = log
+		return sim.New(cfg, limits), nil
 	default:
 		return nil, fmt.Errorf("%w: no provider has options of type %T", ErrConfig, options)
 	}

@@ -78,10 +78,10 @@ func newSession(cfg Config, k key) *session {
 			return s.tenantToken(ctx, cfg.AppID, cfg.AppSecret)
 		}
 	}
-	s.tokens = api.NewTokenSource(fetch, api.TokenOptions{Margin: tokenMargin})
+	s.tokens = api.NewTokenSource(fetch, api.TokenOptions{Margin: tokenMargin, Log: cfg.Log})
 	s.client = api.New(api.Config{
 		BaseURL: cfg.BaseURL, Account: k.account, Limits: k.limits, Tokens: s.tokens,
-		Kinds: gatewayKinds, Judge: judgeScopes, Timeout: timeout, MaxAnswer: maxAnswer,
+		Kinds: gatewayKinds, Judge: judgeScopes, Timeout: timeout, MaxAnswer: maxAnswer, Log: cfg.Log,
 	})
 	return s
 }

@@ -3,6 +3,7 @@ package feishu
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 
@@ -26,6 +27,9 @@ type Config struct {
 	AppSecret resolver.Secret
 	// AccessToken is a tenant's or a user's. It cannot be renewed.
 	AccessToken resolver.Secret
+	// Log is told when the API asks to wait, for all Apps of the credential;
+	// nil is slog.Default().
+	Log *slog.Logger
 }
 
 // Validate says what is wrong and what would be right, without a call. It names

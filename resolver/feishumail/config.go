@@ -3,6 +3,7 @@ package feishumail
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type Config struct {
 	Since time.Duration `toml:"since"`
 	// Inline shows the pictures in the text of messages, too.
 	Inline bool `toml:"inline"`
+	// Log is told when the API asks to wait; nil is slog.Default().
+	Log *slog.Logger `toml:"-"`
 }
 
 // Validate says what is missing and what would be right, without asking the API.
@@ -61,7 +64,7 @@ func isAddress(mailbox string) bool {
 }
 
 func (c Config) feishu() feishu.Config {
-	return feishu.Config{BaseURL: c.BaseURL, AppID: c.AppID, AppSecret: c.AppSecret, AccessToken: c.AccessToken}
+	return feishu.Config{BaseURL: c.BaseURL, AppID: c.AppID, AppSecret: c.AppSecret, AccessToken: c.AccessToken, Log: c.Log}
 }
 
 // larkDomain is that of Lark, which is used all over the world.

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/attachfs/attachfs/resolver"
 	"github.com/attachfs/attachfs/resolver/api"
@@ -27,6 +28,8 @@ type Config struct {
 	// DailyCalls is how many calls for links may be made in a day, by UTC; 0
 	// for any number.
 	DailyCalls int `toml:"daily_calls"`
+	// Log is told when the API asks to wait; nil is slog.Default().
+	Log *slog.Logger `toml:"-"`
 }
 
 // Validate says what is wrong and what would be right, without asking the API.

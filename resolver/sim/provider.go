@@ -50,11 +50,11 @@ var (
 func New(cfg Config, limits *limit.Limits) *Provider {
 	cfg.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
 	cfg.Batch = cmp.Or(cfg.Batch, defaultBatch)
-	tokens := api.NewTokenSource(api.Static(cfg.AccessToken), api.TokenOptions{})
+	tokens := api.NewTokenSource(api.Static(cfg.AccessToken), api.TokenOptions{Log: cfg.Log})
 	return &Provider{
 		cfg: cfg, links: linksCall(cfg), tokens: tokens,
 		client: api.New(api.Config{
-			BaseURL: cfg.BaseURL, Account: cfg.BaseURL, Limits: limits, Tokens: tokens,
+			BaseURL: cfg.BaseURL, Account: cfg.BaseURL, Limits: limits, Tokens: tokens, Log: cfg.Log,
 			Kinds: api.Kinds{quotaSpent: resolver.ErrQuota},
 		}),
 	}
