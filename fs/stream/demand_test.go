@@ -81,3 +81,19 @@ func TestTransfer_TellsTheClockOfTheOrigin(t *testing.T) {
 		assert.Equal(t, []time.Time{shown}, r.lender.clocks, "refusals show it, too; a reply without a date shows none")
 	})
 }
+
+// Between a caller's look and his question another may have learnt the size, and
+// a counted link has no use to spare for asking twice.
+func TestLearn_AsksOnce(t *testing.T) {
+	inBubble(t, 64*mib, func(t *testing.T, r *rig) {
+		f := r.put("f", 100*kib)
+		f.Size = unknown
+		for range 2 {
+			identity, err := r.source.Learn(t.Context(), f)
+			require.NoError(t, err)
+			assert.EqualValues(t, 100*kib, identity.Size)
+			synctest.Wait() // the file is forgotten
+		}
+		assert.Equal(t, 1, r.origin.gets())
+	})
+}

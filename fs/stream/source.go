@@ -163,6 +163,9 @@ func (s *Source) Open(f resolver.File) (*Handle, error) {
 func (s *Source) Learn(ctx context.Context, entry resolver.File) (resolver.Identity, error) {
 	f := s.hold(entry)
 	defer f.release()
+	if identity, revision, known := s.Ledger.Get(entry.ID, entry.Version); known && revision == entry.Revision {
+		return identity, nil // somebody learnt it since the caller looked
+	}
 	if err := f.await(ctx); err != nil {
 		return resolver.Identity{}, fmt.Errorf("learning the size of %s: %w", entry.Name, err)
 	}
