@@ -2,6 +2,8 @@ package broker
 
 import (
 	"cmp"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -9,36 +11,51 @@ import (
 )
 
 const (
-	// oldestEvery is which batch of a lane is led by the oldest request,
-	// however urgent others are, so that none starves.
-	oldestEvery = 8
-	// sharedFailures is after how many calls without an answer that others
-	// rode in a file rides alone.
-	sharedFailures = 2
+	// neglectedEvery is which batch of a lane is led by the program that was
+	// not served for longest, however urgent others are, so that none starves.
+	neglectedEvery = 8
+	// outage is how many calls of a lane in a row without an answer acquit the
+	// files: the provider has none for any. Then a single file is asked for
+	// from time to time, any: once it has an answer, others may be to blame.
+	outage     = 8
+	probeEvery = 2 * time.Second
 	// siblingsSeen bounds how many siblings are looked at to fill a batch.
 	siblingsSeen = 1000
 )
 
-// batchOf says what the file can be asked for with.
-func (b *Broker) batchOf(id resolver.ID) resolver.Batch {
-	batcher, ok := b.provider.(resolver.Batcher)
-	if !ok {
-		return resolver.Batch{Size: 1}
+// batchOf says what the file can be asked for with. It is called without locks
+// held.
+func (b *Broker) batchOf(id resolver.ID) (batch resolver.Batch, err error) {
+	if batcher, ok := b.provider.(resolver.Batcher); ok {
+		err = b.guard("provider", func() error {
+			batch = batcher.Batch(id)
+			return nil
+		})
 	}
-	batch := batcher.Batch(id)
 	batch.Size = max(1, batch.Size)
-	return batch
+	return batch, err
+}
+
+// program is who asks, with what is as urgent to it: people who wait come
+// first, whatever it is that they wait for.
+type program struct {
+	urgency resolver.Urgency // at most Stat
+	client  uint64
 }
 
 // standing is a pending request as it stands when a batch is made.
 type standing struct {
 	*request
+	program program
 	urgency resolver.Urgency
 	crowd   int // pending requests of its program
 }
 
 func (s standing) compare(o standing) int {
-	return cmp.Or(cmp.Compare(o.urgency, s.urgency), cmp.Compare(s.crowd, o.crowd), cmp.Compare(s.number, o.number))
+	return cmp.Or(
+		cmp.Compare(o.program.urgency, s.program.urgency), cmp.Compare(s.crowd, o.crowd),
+		cmp.Compare(o.urgency, s.urgency), cmp.Compare(s.number, o.number),
+	)
 }
 
 // queueLocked returns the requests that are due, in the order in which they are
@@ -46,18 +63,17 @@ func (s standing) compare(o standing) int {
 func (l *lane) queueLocked() []standing {
 	now := time.Now()
 	queue := make([]standing, 0, len(l.pending))
-	clients := make([]uint64, 0, len(l.pending))
-	crowds := make(map[uint64]int)
+	crowds := make(map[program]int)
 	for _, r := range l.pending {
 		if r.due(now) {
 			urgency, client := r.urgency()
-			queue = append(queue, standing{request: r, urgency: urgency})
-			clients = append(clients, client)
-			crowds[client]++
+			p := program{min(urgency, resolver.Stat), client}
+			queue = append(queue, standing{request: r, program: p, urgency: urgency})
+			crowds[p]++
 		}
 	}
 	for i := range queue {
-		queue[i].crowd = crowds[clients[i]]
+		queue[i].crowd = crowds[queue[i].program]
 	}
 	slices.SortFunc(queue, standing.compare)
 	return queue
@@ -74,15 +90,17 @@ func (b *Broker) collect(l *lane) {
 func (b *Broker) collecting(l *lane) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waited := time.Duration(0)
+	waited, now := time.Duration(0), time.Now()
 	for _, r := range l.pending {
-		waited = max(waited, time.Since(r.since))
+		if r.due(now) {
+			waited = max(waited, now.Sub(r.since))
+		}
 	}
 	if waited >= b.cfg.Collect {
 		return 0
 	}
 	queue := l.queueLocked()
-	if len(queue) == 0 || queue[0].alone() {
+	if len(queue) == 0 || queue[0].suspect() {
 		return 0
 	}
 	free := queue[0].batch.Size
@@ -106,46 +124,108 @@ func (b *Broker) choose(l *lane) []*request {
 		return nil
 	}
 	l.batches++
-	lead := queue[0].request
-	if l.batches%oldestEvery == 0 {
-		lead = slices.MinFunc(queue, func(s, o standing) int { return cmp.Compare(s.number, o.number) }).request
+	lead, most := queue[0].request, math.MaxInt
+	switch now := time.Now(); {
+	case l.outLocked() && lead.batch.Size > 1 && !now.Before(l.probe):
+		lead, most = queue[rand.IntN(len(queue))].request, 1
+		l.probe = now.Add(probeEvery)
+	case l.batches%neglectedEvery == 0:
+		lead = l.neglectedLocked(queue)
 	}
-	riders := []*request{lead}
-	lead.riding = true
-	for _, s := range queue {
-		if len(riders) == lead.batch.Size {
-			break
-		}
-		if !s.riding && lead.takes(s.request) {
-			s.riding = true
-			riders = append(riders, s.request)
-		}
-	}
+	riders := l.batchLocked(lead, queue, most)
+	l.rodeLocked(queue)
 	l.pending = slices.DeleteFunc(l.pending, func(r *request) bool { return r.riding })
 	return riders
+}
+
+// batchLocked makes a batch for lead and at most so many from the queue as each
+// of them rides with.
+func (l *lane) batchLocked(lead *request, queue []standing, most int) []*request {
+	narrow := !l.outLocked()
+	riders := []*request{lead}
+	lead.riding = true
+	most = min(most, lead.size(narrow))
+	for _, s := range queue {
+		if len(riders) == most {
+			break
+		}
+		if !s.riding && lead.takes(s.request) && len(riders) < s.size(narrow) {
+			s.riding = true
+			riders = append(riders, s.request)
+			most = min(most, s.size(narrow))
+		}
+	}
+	return riders
+}
+
+// outLocked reports whether the provider has no answer for anybody.
+func (l *lane) outLocked() bool { return l.lost >= outage }
+
+// neglectedLocked is the oldest request of the program that waits longest for a
+// batch with any of its requests.
+func (l *lane) neglectedLocked(queue []standing) *request {
+	waits := func(s standing) time.Time {
+		if served := l.served[s.program]; served.After(s.since) {
+			return served
+		}
+		return s.since
+	}
+	return slices.MinFunc(queue, func(s, o standing) int {
+		return cmp.Or(waits(s).Compare(waits(o)), cmp.Compare(s.number, o.number))
+	}).request
+}
+
+// rodeLocked notes the programs of which requests ride by now, and forgets
+// those that were not in the queue.
+func (l *lane) rodeLocked(queue []standing) {
+	served, now := make(map[program]time.Time), time.Now()
+	for _, s := range queue {
+		switch before, ok := l.served[s.program]; {
+		case s.riding:
+			served[s.program] = now
+		case ok && served[s.program].IsZero():
+			served[s.program] = before
+		}
+	}
+	l.served = served
+}
+
+// suspectLocked notes that a call for the file and n-1 others had no answer: one
+// of them may be to blame. When that happens again, half of them ride together.
+// Meanwhile pauses do not grow if others are answered.
+func (l *lane) suspectLocked(r *request, n int, now time.Time) {
+	switch {
+	case !r.suspect():
+		r.most = r.batch.Size
+	case n <= r.most && !l.outLocked():
+		r.most = max(1, n/2)
+	}
+	if !l.outLocked() && now.Sub(l.answered) < 2*lastPause { // a round ago, or in this one
+		r.failures = 0
+	}
 }
 
 // fill gives the free places of a batch to siblings of its files, in which
 // nobody waits for an answer yet.
 func (b *Broker) fill(riders []*request) []*request {
-	lead := riders[0]
-	if b.cfg.Siblings == nil || lead.alone() || len(riders) == lead.batch.Size {
+	if b.cfg.Siblings == nil || riders[0].suspect() || len(riders) == riders[0].batch.Size {
 		return riders
 	}
-	seen := 0
-	for _, f := range b.filesOf(riders) {
-		for id := range b.cfg.Siblings(f) {
-			if len(riders) >= lead.batch.Size || seen == siblingsSeen {
-				return riders
-			}
-			seen++
-			if batch := b.batchOf(id); batch.Lane == lead.batch.Lane && batch.Group == lead.batch.Group {
-				if s := b.sibling(id, batch); s != nil {
+	_ = b.guard("siblings", func() error { // those found before a panic ride
+		seen := 0
+		for _, f := range b.filesOf(riders) {
+			for id := range b.cfg.Siblings(f) {
+				if len(riders) >= riders[0].batch.Size || seen == siblingsSeen {
+					return nil
+				}
+				seen++
+				if s := b.sibling(id, riders[0].batch); s != nil {
 					riders = append(riders, s)
 				}
 			}
 		}
-	}
+		return nil
+	})
 	return riders
 }
 
@@ -160,8 +240,12 @@ func (b *Broker) filesOf(riders []*request) []resolver.File {
 }
 
 // sibling makes a request for a file that nobody asked for yet, or nil if there
-// is nothing to be asked.
-func (b *Broker) sibling(id resolver.ID, batch resolver.Batch) *request {
+// is nothing to be asked or it cannot ride in the batch.
+func (b *Broker) sibling(id resolver.ID, ride resolver.Batch) *request {
+	batch, err := b.batchOf(id)
+	if err != nil || batch.Lane != ride.Lane || batch.Group != ride.Group {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()

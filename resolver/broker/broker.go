@@ -32,6 +32,7 @@ type Broker struct {
 	generation uint64
 	arrivals   uint64 // of requests
 	deaths     uint64 // early ones of links: deadlines are read again after each
+	epoch      uint64 // counts how often all was to be forgotten
 	sweep      int
 	files      map[resolver.ID]*record
 	lanes      map[string]*lane
@@ -62,24 +63,37 @@ func (b *Broker) Close() error {
 
 // Acquire lends a lease on the file's link, asking the provider when none is
 // at hand, again if it has no answer now. How urgently, and for which program,
-// tells the demand of ctx. It returns early when ctx ends; the call to the
-// provider goes on for the others who wait for it.
+// tells the demand of ctx. It returns early when ctx ends, with its cause and,
+// if it is known, why there was no link until then: what the provider answered
+// last, or resolver.ErrThrottled if the call still waited for its turn. The
+// call goes on for the others who wait for it.
 func (b *Broker) Acquire(ctx context.Context, f resolver.File) (*resolver.Lease, error) {
-	if lease, err := b.lend(f, b.currentRevision()); lease != nil || err != nil {
+	lease, ending, err := b.lend(f.ID, b.currentRevision())
+	if ending {
+		b.renew(f)
+	}
+	if lease != nil || err != nil {
 		return lease, err
+	}
+	batch, err := b.batchOf(f.ID)
+	if err != nil {
+		return nil, fmt.Errorf("lease: %w", err)
 	}
 	demand := resolver.DemandOf(ctx)
 	w := &waiter{demand: demand, client: demand.Client()}
-	r, lease, err := b.join(f, w)
-	if r == nil {
-		return lease, err
-	}
-	select {
-	case <-r.done:
-		return r.lease, r.err
-	case <-ctx.Done():
-		b.leave(r, w)
-		return nil, context.Cause(ctx)
+	for {
+		r, lease, err := b.join(f, batch, w)
+		if r == nil {
+			return lease, err
+		}
+		select {
+		case <-r.done:
+			if r.epoch >= w.epoch {
+				return r.lease, r.err
+			}
+		case <-ctx.Done():
+			return nil, b.leave(r, w, context.Cause(ctx))
+		}
 	}
 }
 
@@ -108,6 +122,8 @@ func (b *Broker) Seed(id resolver.ID, link resolver.Link) {
 }
 
 // Expire forgets all links and refusals, so that the provider is asked again.
+// The link of a call that is under way is lent to those who wait for it by now
+// and to nobody else.
 func (b *Broker) Expire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -123,69 +139,87 @@ func (b *Broker) currentRevision() string {
 }
 
 // lend returns a lease or an error from memory; neither when the provider has
-// to be asked.
-func (b *Broker) lend(f resolver.File, revision string) (*resolver.Lease, error) {
+// to be asked. An ending lease is to be renewed.
+func (b *Broker) lend(id resolver.ID, revision string) (lease *resolver.Lease, ending bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if revision != b.revision { // what it would lend now may be something else
 		b.expireLocked()
 		b.revision = revision
 	}
-	return b.lendLocked(f)
+	return b.lendLocked(id)
 }
 
-func (b *Broker) lendLocked(f resolver.File) (*resolver.Lease, error) {
+func (b *Broker) lendLocked(id resolver.ID) (lease *resolver.Lease, ending bool, err error) {
 	if b.closed {
-		return nil, errClosed
+		return nil, false, errClosed
 	}
 	now := time.Now()
-	r := b.files[f.ID]
+	r := b.files[id]
 	switch {
 	case r == nil:
-		return nil, nil
+		return nil, false, nil
 	case b.liveLocked(r, now):
-		if r.request == nil && !r.renew.IsZero() && !now.Before(r.renew) {
-			b.renewLocked(f, r)
-		}
-		return r.lease, nil
+		return r.lease, r.ending(now), nil
 	case r.refused != nil && now.Before(r.until):
-		return nil, r.refused
+		return nil, false, r.refused
 	}
-	return nil, nil
+	return nil, false, nil
 }
 
 // join makes w wait for the file, unless it can be lent by now.
-func (b *Broker) join(f resolver.File, w *waiter) (*request, *resolver.Lease, error) {
+func (b *Broker) join(f resolver.File, batch resolver.Batch, w *waiter) (*request, *resolver.Lease, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if lease, err := b.lendLocked(f); lease != nil || err != nil {
+	if lease, _, err := b.lendLocked(f.ID); lease != nil || err != nil {
 		return nil, lease, err
 	}
 	rec := b.recordLocked(f.ID)
 	r := rec.request
 	if r == nil {
-		r = b.requestLocked(f, b.batchOf(f.ID))
+		r = b.requestLocked(f, batch)
 		rec.request = r
 		b.enqueueLocked(r)
 	}
 	r.file, r.asked = f, true
 	r.waiters = append(r.waiters, w)
-	if l := b.lanes[r.batch.Lane]; l != nil && l.turn != nil && !r.riding {
-		l.turn.Raise(w.demand.Urgency())
+	w.epoch = b.epoch
+	if turn := b.turnLocked(r); turn != nil {
+		turn.Raise(w.demand.Urgency())
 	}
 	return r, nil, nil
 }
 
-func (b *Broker) leave(r *request, w *waiter) {
+// leave ends w's wait and returns cause with what it waited for, if that is
+// known.
+func (b *Broker) leave(r *request, w *waiter, cause error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r.leave(w)
+	switch {
+	case r.trouble != nil:
+		return fmt.Errorf("%w: %w", r.trouble, cause)
+	case b.turnLocked(r) != nil:
+		return fmt.Errorf("lease: waiting for a turn: %w: %w", resolver.ErrThrottled, cause)
+	}
+	return cause
 }
 
-// renewLocked asks for the file's next link while this one still serves.
-func (b *Broker) renewLocked(f resolver.File, rec *record) {
+// renew asks for the file's next link while this one still serves.
+func (b *Broker) renew(f resolver.File) {
+	batch, err := b.batchOf(f.ID)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rec, now := b.files[f.ID], time.Now()
+	if b.closed || rec == nil || !b.liveLocked(rec, now) || !rec.ending(now) {
+		return // others were quicker
+	}
+	if err != nil {
+		rec.renew = now.Add(rec.life / renewAgain)
+		return
+	}
 	rec.renew = time.Time{}
-	rec.request = b.requestLocked(f, b.batchOf(f.ID))
+	rec.request = b.requestLocked(f, batch)
 	rec.request.ahead = true
 	b.log.Debug("renewing a link ahead of its end", "file", f.ID, "lease", rec.lease)
 	b.enqueueLocked(rec.request)

@@ -292,12 +292,33 @@ func TestAcquire_UsesAreShared(t *testing.T) {
 	})
 }
 
-func TestFail_UsedUpIsNotBarren(t *testing.T) {
+func TestFail_UsesThatWeTookAreNotBarren(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
+		f.SetTerms(resolvertest.Terms{Uses: 1})
 		for range 6 {
-			acquire(t, b).Fail(resolver.UsedUp)
+			lease := acquire(t, b)
+			require.True(t, lease.Use())
+			require.False(t, lease.Use())
+			lease.Fail(resolver.UsedUp)
 		}
 		assert.Equal(t, 6, f.Calls(resolvertest.Resolve))
+	})
+}
+
+// Links that come used up are no reason to ask without end.
+func TestFail_UsedUpByOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
+		f.SetTerms(resolvertest.Terms{Uses: 2})
+		for range 500 {
+			lease, err := b.Acquire(t.Context(), resolver.File{ID: file})
+			if err != nil {
+				require.ErrorIs(t, err, resolver.ErrPermission)
+				continue
+			}
+			require.True(t, lease.Use())
+			lease.Fail(resolver.UsedUp)
+		}
+		assert.Equal(t, 2, f.Calls(resolvertest.Resolve))
 	})
 }
 
@@ -306,6 +327,7 @@ func TestFail_TwoBarrenLinksRefuse(t *testing.T) {
 		resolver.Denied:  resolver.ErrPermission,
 		resolver.Gone:    resolver.ErrNotExist,
 		resolver.Expired: resolver.ErrPermission,
+		resolver.UsedUp:  resolver.ErrPermission,
 		resolver.Wrong:   resolver.ErrUnavailable,
 	} {
 		t.Run(class.String(), func(t *testing.T) {

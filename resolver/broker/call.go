@@ -29,8 +29,13 @@ type search struct {
 // ask makes one call for all riders and deals out what came of it. Demand is
 // that of the turn.
 func (b *Broker) ask(l *lane, riders []*request, demand *resolver.Demand, s *search) {
-	ids, limit := b.board(l, riders)
+	riders, ids, limit := b.board(l, riders)
+	if len(riders) == 0 {
+		b.cfg.Gate.Report(context.Canceled)
+		return
+	}
 	answers, err := b.resolve(resolver.WithDemand(b.ctx, demand), ids, limit)
+	b.heard(l, err)
 	switch {
 	case err == nil:
 		s.served, s.alone = true, 0
@@ -41,30 +46,48 @@ func (b *Broker) ask(l *lane, riders []*request, demand *resolver.Demand, s *sea
 		if aboutFiles(err) {
 			s.alone++
 		}
-		b.failed(riders, err)
+		b.failed(l, riders, err)
 	}
 }
 
-// board returns what a call for the riders asks for, and how long it may take.
-func (b *Broker) board(l *lane, riders []*request) (ids []resolver.ID, limit time.Duration) {
+// board returns who is left to ride in a call, what it asks for and how long it
+// may take. Those with whom patience ended while they waited for it are dropped.
+func (b *Broker) board(l *lane, riders []*request) (aboard []*request, ids []resolver.ID, limit time.Duration) {
 	now := time.Now()
 	waited, siblings := time.Duration(0), 0
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, r := range riders {
-		if r.end.IsZero() {
-			r.end = now.Add(b.cfg.Patience)
+		if r.spent(now) {
+			b.endLocked(r, r.trouble)
+			continue
 		}
+		r.start(now, b.cfg.Patience)
+		r.epoch = b.epoch
 		if !r.wanted() {
 			siblings++
 		}
-		ids = append(ids, r.file.ID)
+		aboard, ids = append(aboard, r), append(ids, r.file.ID)
 		limit = max(limit, r.limit(now, b.cfg.CallTimeout))
 		waited = max(waited, now.Sub(r.since))
 	}
-	b.mu.Unlock()
-	b.log.Debug("link call", "lane", l.name, "group", riders[0].batch.Group,
-		"files", len(riders), "siblings", siblings, "waited", waited)
-	return ids, limit
+	if len(aboard) > 0 {
+		b.log.Debug("link call", "lane", l.name, "group", aboard[0].batch.Group,
+			"files", len(aboard), "siblings", siblings, "waited", waited)
+	}
+	return aboard, ids, limit
+}
+
+// heard notes whether a call of the lane had an answer.
+func (b *Broker) heard(l *lane, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case err == nil || final(err):
+		l.answered, l.lost = time.Now(), 0
+	case !errors.Is(err, resolver.ErrThrottled):
+		l.lost++
+	}
 }
 
 // resolve asks the provider once and gives it limit to answer. There is an
@@ -73,7 +96,7 @@ func (b *Broker) resolve(ctx context.Context, ids []resolver.ID, limit time.Dura
 	late := fmt.Errorf("no answer within %v: %w", limit, resolver.ErrUnavailable)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
 	defer cancel()
-	err = b.guard(func() error {
+	err = b.guard("provider", func() error {
 		answers, err = b.provider.Resolve(ctx, ids)
 		return err
 	})
@@ -100,22 +123,38 @@ func (b *Broker) bisect(l *lane, riders []*request, verdict error, s *search) {
 		parts = [][]*request{wanted[:len(wanted)/2], wanted[len(wanted)/2:]}
 	}
 	b.log.Debug("link call refused, asking in parts", "lane", l.name, "files", len(riders), "error", verdict)
-	for _, part := range parts {
+	for i, part := range parts {
 		if s.alone >= refusedAlone && !s.served {
-			b.failed(part, verdict)
+			b.failed(l, part, verdict)
 			continue
 		}
 		demand := resolver.NewDemand(resolver.Background, nil)
-		err := b.admit(l.name, demand, func() bool {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return raise(demand, part, (*request).wanted)
-		})
-		if err != nil {
-			b.end(part, err)
+		if err := b.takePart(l, parts[i:], demand); err != nil {
+			b.partFailed(part, err)
 			continue
 		}
 		b.ask(l, part, demand, s)
+	}
+}
+
+// takePart is admit for the first part, behind which the others wait.
+func (b *Broker) takePart(l *lane, parts [][]*request, demand *resolver.Demand) error {
+	waiting := slices.Concat(parts...)
+	b.await(waiting, demand)
+	defer b.await(waiting, nil)
+	return b.admit(l.name, demand, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return raise(demand, parts[0], (*request).wanted)
+	})
+}
+
+// await notes the turn that riders wait for.
+func (b *Broker) await(riders []*request, turn *resolver.Demand) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range riders {
+		r.turn = turn
 	}
 }
 
@@ -142,6 +181,7 @@ func (b *Broker) wanted(riders []*request) []*request {
 func (b *Broker) answered(riders []*request, answers []resolver.Answer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := time.Now()
 	for i, r := range riders {
 		link, err := answers[i].Link, answers[i].Err
 		if err == nil && len(link.URLs) == 0 {
@@ -149,11 +189,11 @@ func (b *Broker) answered(riders []*request, answers []resolver.Answer) {
 		}
 		switch {
 		case err != nil:
-			b.failedLocked(r, err)
+			b.failedLocked(r, err, now)
 		case b.closed:
 			b.endLocked(r, errClosed)
 		default:
-			rec := b.files[r.file.ID]
+			rec := b.memoryLocked(r)
 			b.replaceLocked(r.file.ID, rec, link)
 			r.lease = rec.lease
 			b.endLocked(r, nil)
@@ -161,21 +201,31 @@ func (b *Broker) answered(riders []*request, answers []resolver.Answer) {
 	}
 }
 
+// memoryLocked is where an answer for the request is remembered: nowhere, if all
+// was to be forgotten since it was asked for.
+func (b *Broker) memoryLocked(r *request) *record {
+	if r.epoch != b.epoch {
+		return &record{}
+	}
+	return b.files[r.file.ID]
+}
+
 // failed deals out the error of a whole call.
-func (b *Broker) failed(riders []*request, err error) {
+func (b *Broker) failed(l *lane, riders []*request, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := time.Now() // one for all, who are due together again
 	for _, r := range riders {
-		if len(riders) > 1 && !errors.Is(err, resolver.ErrThrottled) {
-			r.shared++
+		if len(riders) > 1 && !final(err) && !errors.Is(err, resolver.ErrThrottled) {
+			l.suspectLocked(r, len(riders), now)
 		}
-		b.failedLocked(r, err)
+		b.failedLocked(r, err, now)
 	}
 }
 
 // failedLocked ends a request with err, or makes it pending again if err may
 // pass and somebody waits.
-func (b *Broker) failedLocked(r *request, err error) {
+func (b *Broker) failedLocked(r *request, err error, now time.Time) {
 	wrapped := fmt.Errorf("lease: %w", err)
 	switch {
 	case b.closed:
@@ -183,23 +233,22 @@ func (b *Broker) failedLocked(r *request, err error) {
 	case final(err):
 		b.log.Debug("link refused", "file", r.file.ID, "error", err)
 		if r.asked || !r.ahead && aboutFiles(err) {
-			b.refuseLocked(b.files[r.file.ID], wrapped)
+			b.refuseLocked(b.memoryLocked(r), wrapped)
 		}
 		b.endLocked(r, wrapped)
-	case !b.retryLocked(r, wrapped):
+	case !b.retryLocked(r, wrapped, now):
 		b.endLocked(r, wrapped)
 	}
 }
 
 // retryLocked makes a request pending again after a pause. It is false when
 // nobody waits or patience would not outlast the pause.
-func (b *Broker) retryLocked(r *request, err error) bool {
+func (b *Broker) retryLocked(r *request, err error, now time.Time) bool {
 	pause := lastPause
 	if r.failures < 6 {
 		pause = min(pause, firstPause<<r.failures)
 	}
 	pause = max(pause, resolver.RetryAfter(err))
-	now := time.Now()
 	if len(r.waiters) == 0 || r.end.Sub(now) <= pause {
 		return false
 	}
@@ -210,17 +259,23 @@ func (b *Broker) retryLocked(r *request, err error) bool {
 	return true
 }
 
-// end ends requests whose call was not made. One that somebody came to want
-// only after that goes back to the others.
-func (b *Broker) end(riders []*request, err error) {
+// partFailed deals out why no call was made for part of a batch. A file that
+// somebody came to want only after that goes back to the others.
+func (b *Broker) partFailed(part []*request, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, r := range riders {
-		if errors.Is(err, errUnwanted) && r.wanted() && !b.closed {
+	now := time.Now()
+	for _, r := range part {
+		switch {
+		case b.closed:
+			b.endLocked(r, errClosed)
+		case !errors.Is(err, errUnwanted):
+			b.turnedAwayLocked(r, err, now)
+		case r.wanted():
 			b.enqueueLocked(r)
-			continue
+		default:
+			b.endLocked(r, errUnwanted)
 		}
-		b.endLocked(r, fmt.Errorf("lease: %w", err))
 	}
 }
 

@@ -32,8 +32,8 @@ type Config struct {
 // Gate keeps calls from a provider that does not answer. Its methods may be
 // called in parallel.
 type Gate interface {
-	// Allow returns nil when a call may be made, which is reported then. Its
-	// error, such as resolver.ErrDown, ends the wait of those who asked.
+	// Allow returns nil when a call may be made, which is reported then, or
+	// resolver.ErrDown, which ends the wait of those who asked.
 	Allow() error
 	// Report says what came of an allowed call; context.Canceled says that
 	// nothing did.

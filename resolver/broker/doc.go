@@ -11,14 +11,16 @@
 // a file that is being read is asked for before the one at hand ends.
 //
 // Files that one call takes together ride in one. Who rides is decided when the
-// call may be made, not before: the most urgent first, then the programs that
-// ask for few, then the oldest; free places go to siblings, which are likely to
-// be asked for next. A refusal of a whole call is narrowed down by asking in
-// parts.
+// call may be made, not before: those whom somebody waits for first, of them
+// those of programs that ask for few, then reads before opens, then the oldest.
+// Free places go to siblings, which are likely to be asked for next. A refusal
+// of a whole call is narrowed down by asking in parts.
 //
 // A provider that has no answer now (unavailable, throttled) is asked again,
 // with pauses that grow, as long as patience lasts and somebody waits; what it
-// answered last is what they get.
+// answered last is what they get. A file may be to blame for that, so those that
+// had no answer together ride apart from others, and in ever smaller groups,
+// but not while the provider has no answer for anybody.
 //
 // Words: a generation is one link of a file; a barren one was failed without
 // ever having served. A request is a file asked for, with those who wait for

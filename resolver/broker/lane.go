@@ -31,6 +31,18 @@ type lane struct {
 	dispatching bool             // a goroutine is at it
 	turn        *resolver.Demand // of the turn waited for, nil if none is
 	batches     int
+	answered    time.Time             // when a call last was
+	lost        int                   // calls since then that were not
+	probe       time.Time             // the next one, while that is an outage
+	served      map[program]time.Time // when a batch last took of those that wait
+}
+
+// turnLocked is the demand of the turn that the request waits for, or nil.
+func (b *Broker) turnLocked(r *request) *resolver.Demand {
+	if l := b.lanes[r.batch.Lane]; l != nil && !r.riding {
+		return l.turn
+	}
+	return r.turn
 }
 
 // enqueueLocked makes the request pending in its lane.
@@ -128,7 +140,7 @@ func (b *Broker) dispatchOne(l *lane) {
 	demand := resolver.NewDemand(resolver.Background, nil)
 	if err := b.takeTurn(l, demand); err != nil {
 		<-l.places
-		b.endPending(l, err)
+		b.noTurn(l, err)
 		return
 	}
 	b.collect(l)
@@ -200,39 +212,67 @@ func (b *Broker) admit(lane string, demand *resolver.Demand, heed func() bool) e
 	})
 	defer watching.Wait()
 	defer cancel(nil)
-	err := b.guard(func() error { return pacer.Turn(ctx, lane) })
+	err := b.guard("provider", func() error { return pacer.Turn(ctx, lane) })
 	if err == nil {
 		return nil
 	}
-	b.cfg.Gate.Report(context.Canceled)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		b.cfg.Gate.Report(context.Canceled)
 		return context.Cause(ctx)
+	case errors.Is(err, resolver.ErrQuota), errors.Is(err, resolver.ErrThrottled):
+		b.cfg.Gate.Report(context.Canceled) // our own limits say nothing of the provider
+	default:
+		b.cfg.Gate.Report(err) // such as a login that fails
 	}
 	return err
 }
 
-// endPending ends all requests of the lane with what its turn ended with, which
-// is not remembered: who comes next asks for a turn again.
-func (b *Broker) endPending(l *lane, err error) {
+// noTurn deals out what the lane's turn ended with.
+func (b *Broker) noTurn(l *lane, err error) {
 	if errors.Is(err, errUnwanted) || b.ctx.Err() != nil {
 		return // tidy knows what to do
 	}
 	b.log.Debug("no turn for link calls", "lane", l.name, "error", err)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, r := range l.pending {
-		b.endLocked(r, fmt.Errorf("lease: %w", err))
-	}
+	now := time.Now()
+	pending := l.pending
 	l.pending = nil
+	for _, r := range pending {
+		if turnMayCome(err) && !r.due(now) {
+			l.pending = append(l.pending, r)
+			continue
+		}
+		b.turnedAwayLocked(r, err, now)
+	}
 }
 
-// guard makes an error of a panic in the provider. Its text may hold anything,
-// a link too, and is left out.
-func (b *Broker) guard(call func() error) (err error) {
+// turnedAwayLocked ends a request with what its turn ended with, which is not
+// remembered: who comes next asks for a turn again. Only what may pass soon is
+// met with patience.
+func (b *Broker) turnedAwayLocked(r *request, err error, now time.Time) {
+	if !turnMayCome(err) {
+		b.endLocked(r, fmt.Errorf("lease: %w", err))
+		return
+	}
+	r.start(now, b.cfg.Patience)
+	b.failedLocked(r, err, now)
+}
+
+// turnMayCome reports whether asking for a turn again soon can help. One that is
+// throttled would have waited if it could.
+func turnMayCome(err error) bool {
+	return !final(err) && !errors.Is(err, resolver.ErrThrottled) && !errors.Is(err, resolver.ErrDown)
+}
+
+// guard makes an error of a panic in what others wrote. Its text may hold
+// anything, a link too, and is left out.
+func (b *Broker) guard(what string, call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			b.log.Error("panic in provider", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic in provider: %w", resolver.ErrUnavailable)
+			b.log.Error("panic in "+what, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in %s: %w", what, resolver.ErrUnavailable)
 		}
 	}()
 	return call()

@@ -74,6 +74,8 @@ func TestLane_ServesWhoNeedsItMost(t *testing.T) {
 		"a read before opens":          {resolver.Stat, resolver.Read, 1},
 		"an open before what is ahead": {resolver.Ahead, resolver.Stat, 1},
 		"a person before a scanner":    {resolver.Read, resolver.Read, 2},
+		"who stats before who reads":   {resolver.Read, resolver.Stat, 2},
+		"foreground before ahead":      {resolver.Ahead, resolver.Stat, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inGroup(t, 501, 20, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
@@ -88,6 +90,38 @@ func TestLane_ServesWhoNeedsItMost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Programs that ask for one file at a time are served before one that asks for
+// many, but not always.
+func TestLane_CrowdDoesNotStarve(t *testing.T) {
+	inGroup(t, 500, 1, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+		f.SetTurn(pace(100 * ms))
+		b := newBroker(t, f)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		crowds := []func() []result{
+			opens(ctx, b, resolver.Read, 1, ids[:100]...), opens(ctx, b, resolver.Ahead, 2, ids[100:200]...),
+		}
+		var walkers sync.WaitGroup
+		for i, walk := range [][]resolver.ID{ids[200:300], ids[300:400], ids[400:]} {
+			walkers.Go(func() {
+				for _, id := range walk {
+					opens(ctx, b, resolver.Stat, uint64(i+3), id)()
+				}
+			})
+		}
+		walkers.Wait()
+		for _, crowd := range crowds {
+			served := 0
+			for _, r := range crowd() {
+				if r.err == nil {
+					served++
+				}
+			}
+			assert.InDelta(t, 12, served, 2, "of 200 calls every eighth is for one of the two")
+		}
+	})
 }
 
 // A demand that is raised while it waits counts from then on, in the lane and
@@ -192,6 +226,56 @@ func TestLane_QuotaEndsAllThatWait(t *testing.T) {
 		assert.Less(t, time.Since(start), time.Second)
 		spent.Store(false)
 		assertLent(t, opens(t.Context(), b, resolver.Stat, 1, ids...)())
+	})
+}
+
+// A turn that will not come soon is not waited for, and nobody is asked to.
+func TestLane_ThrottledTurnEndsAllThatWait(t *testing.T) {
+	inGroup(t, 100, 20, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+		b := newBroker(t, f)
+		start := time.Now()
+		for _, pause := range []time.Duration{0, 10 * time.Second, 10 * time.Minute} {
+			err := fmt.Errorf("paused: %w", resolver.WithRetryAfter(resolver.ErrThrottled, pause))
+			f.SetTurn(func(context.Context, string) error { return err })
+			for _, r := range opens(t.Context(), b, resolver.Stat, 1, ids...)() {
+				assert.ErrorIs(t, r.err, resolver.ErrThrottled)
+				assert.Equal(t, pause, resolver.RetryAfter(r.err))
+			}
+		}
+		assert.Zero(t, time.Since(start))
+		assert.Zero(t, f.Calls(resolvertest.Resolve))
+		f.SetTurn(func(context.Context, string) error { return nil })
+		assertLent(t, opens(t.Context(), b, resolver.Stat, 1, ids...)())
+	})
+}
+
+// A turn that fails for a moment, as when a login has no answer, is asked for
+// again.
+func TestLane_TurnWithoutAnswer(t *testing.T) {
+	inGroup(t, 100, 20, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+		turns := 0
+		f.SetTurn(func(context.Context, string) error {
+			switch turns++; turns {
+			case 1:
+				return fmt.Errorf("login: %w", resolver.ErrUnavailable)
+			case 2:
+				panic("cannot parse " + secret)
+			}
+			return nil
+		})
+		b := newBroker(t, f)
+		start := time.Now()
+		assertLent(t, opens(t.Context(), b, resolver.Stat, 1, ids...)())
+		assert.LessOrEqual(t, time.Since(start), 300*ms)
+		assert.LessOrEqual(t, f.Calls(resolvertest.Resolve), 6, "the first may be asked for alone")
+		assert.Equal(t, 2+f.Calls(resolvertest.Resolve), turns)
+
+		f.SetTurn(func(context.Context, string) error { return resolver.ErrUnavailable })
+		start = time.Now()
+		b.Expire()
+		_, err := b.Acquire(t.Context(), resolver.File{ID: ids[0]})
+		assert.ErrorIs(t, err, resolver.ErrUnavailable)
+		assert.LessOrEqual(t, time.Since(start), broker.DefaultConfig().Patience)
 	})
 }
 

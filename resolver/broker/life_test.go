@@ -133,6 +133,25 @@ func TestLife_OldLeasesAreNotLent(t *testing.T) {
 	})
 }
 
+// What goes wrong with one file says nothing of how long others' links live.
+func TestLife_OthersAreLentOn(t *testing.T) {
+	for _, class := range []resolver.Class{resolver.Wrong, resolver.Gone} {
+		t.Run(class.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
+				other := resolver.File{ID: f.Add("b.pdf", 1, time.Unix(1, 0))}
+				old, err := b.Acquire(t.Context(), other)
+				require.NoError(t, err)
+				lease := acquire(t, b)
+				time.Sleep(time.Minute)
+				lease.Serve()
+				lease.Fail(class)
+				assert.Same(t, old, b.Peek(other.ID))
+				assert.True(t, acquire(t, b).Deadline().IsZero())
+			})
+		})
+	}
+}
+
 func TestFail_NotToBlame(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
 		lease := acquire(t, b)

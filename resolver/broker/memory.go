@@ -45,6 +45,11 @@ func (b *Broker) liveLocked(r *record, now time.Time) bool {
 	return r.end.IsZero() || now.Before(r.end)
 }
 
+// ending reports whether it is time to ask for the next link, and nobody does.
+func (r *record) ending(now time.Time) bool {
+	return r.request == nil && !r.renew.IsZero() && !now.Before(r.renew)
+}
+
 // lastLocked lets the record's lease be lent until end, or less if it was so
 // before.
 func (b *Broker) lastLocked(r *record, end time.Time) {
@@ -128,7 +133,7 @@ func (b *Broker) fail(id resolver.ID, lease *resolver.Lease, class resolver.Clas
 	switch {
 	case lease.HasServed():
 		r.barren = 0
-	case class != resolver.UsedUp:
+	case class != resolver.UsedUp || !exhausted(lease):
 		r.barren++
 	}
 	if r.barren >= barrenLimit {
@@ -137,16 +142,20 @@ func (b *Broker) fail(id resolver.ID, lease *resolver.Lease, class resolver.Clas
 	}
 }
 
+// exhausted reports whether we have taken all uses that the link had.
+func exhausted(l *resolver.Lease) bool { return l.Counted() && l.UsesLeft() == 0 }
+
 // early reports whether a link that failed died before its deadline. One that
 // never served may be refused for other reasons, unless its origin says that it
-// expired; that a counted one is used up says nothing of its life.
+// expired. That a counted one is used up says nothing of its life, nor does it
+// that the file is gone or a reply was garbled.
 func early(l *resolver.Lease, class resolver.Class) bool {
 	switch {
 	case !l.Deadline().IsZero() && !time.Now().Before(l.Deadline()):
 		return false
 	case class == resolver.Expired:
 		return true
-	case class == resolver.UsedUp && l.Counted(), class == resolver.Gone:
+	case class == resolver.UsedUp && l.Counted(), class == resolver.Gone, class == resolver.Wrong:
 		return false
 	}
 	return l.HasServed()
@@ -160,7 +169,7 @@ func (b *Broker) refuseLocked(r *record, err error) {
 func refusal(class resolver.Class) error {
 	kind := resolver.ErrUnavailable
 	switch class {
-	case resolver.Denied, resolver.Expired:
+	case resolver.Denied, resolver.Expired, resolver.UsedUp:
 		kind = resolver.ErrPermission
 	case resolver.Gone:
 		kind = resolver.ErrNotExist
@@ -169,6 +178,7 @@ func refusal(class resolver.Class) error {
 }
 
 func (b *Broker) expireLocked() {
+	b.epoch++
 	for _, r := range b.files {
 		b.retireLocked(r)
 		r.refused = nil

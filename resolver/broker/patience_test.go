@@ -175,6 +175,55 @@ func TestPatience_NobodyWaits(t *testing.T) {
 	})
 }
 
+// Who leaves is told why there was no link until then.
+func TestPatience_LeaversAreTold(t *testing.T) {
+	leave := func(t *testing.T, b *broker.Broker) error {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := b.Acquire(ctx, resolver.File{ID: file})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		return err
+	}
+	for _, kind := range []error{resolver.ErrThrottled, resolver.ErrUnavailable, errNoKind} {
+		t.Run("trouble: "+kind.Error(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
+				f.FailAll(resolvertest.Resolve, resolver.WithRetryAfter(kind, 500*ms))
+				err := leave(t, b)
+				assert.ErrorIs(t, err, kind)
+				assert.Equal(t, 500*ms, resolver.RetryAfter(err))
+			})
+		})
+	}
+	t.Run("turn", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
+			f.SetTurn(pace(10 * time.Second))
+			acquire(t, b)
+			b.Expire()
+			assert.ErrorIs(t, leave(t, b), resolver.ErrThrottled)
+		})
+	})
+	t.Run("turn of a part", func(t *testing.T) {
+		inGroup(t, 2, 2, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+			f.SetTurn(pace(10 * time.Second))
+			f.Fail(resolvertest.Resolve, 1, resolver.ErrRejected)
+			b := newBroker(t, f)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for _, r := range opens(ctx, b, resolver.Stat, 1, ids...)() {
+				assert.ErrorIs(t, r.err, context.DeadlineExceeded)
+				assert.ErrorIs(t, r.err, resolver.ErrThrottled)
+			}
+		})
+	})
+	t.Run("call", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
+			f.SetDelay(resolvertest.Resolve, 2*time.Second)
+			assert.NotErrorIs(t, leave(t, b), resolver.ErrThrottled, "the call is slow, nobody asked to wait")
+		})
+	})
+}
+
 func TestPatience_NoneIsOneTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := resolvertest.NewFake()

@@ -95,6 +95,30 @@ func TestBisect_TakesTurns(t *testing.T) {
 	})
 }
 
+// Who waited in vain before a refusal of the whole call, and has no patience left
+// when the turn of its part comes, is not asked for again.
+func TestBisect_PatienceEndsBeforeTheTurn(t *testing.T) {
+	inGroup(t, 2, 2, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+		turns := 0
+		f.SetTurn(func(context.Context, string) error {
+			if turns++; turns > 2 {
+				time.Sleep(2 * time.Second)
+			}
+			return nil
+		})
+		f.Fail(resolvertest.Resolve, 1, errors.New("status 502"))
+		f.Fail(resolvertest.Resolve, 2, resolver.ErrRejected)
+		g := &gate{reported: make(chan error, 10)}
+		b := newBroker(t, f, func(cfg *broker.Config) { cfg.Patience, cfg.Gate = time.Second, g })
+		for _, r := range opens(t.Context(), b, resolver.Stat, 1, ids...)() {
+			assert.ErrorContains(t, r.err, "status 502")
+		}
+		synctest.Wait()
+		assert.Equal(t, 2, f.Calls(resolvertest.Resolve))
+		assert.Len(t, g.reported, 4, "each call that was allowed is reported")
+	})
+}
+
 func TestBatch_PoisonRidesAlone(t *testing.T) {
 	inGroup(t, 20, 20, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
 		b := newBroker(t, f)
