@@ -158,7 +158,9 @@ func TestBoundHeaders_AreRenewedWithTheirURL(t *testing.T) {
 	requireSame(t, contentOf(t, content), read(t, f.Name()))
 	counts := origin.Counts()
 	assert.Zero(t, counts.BadHeaders)
-	assert.Equal(t, 5, counts.LinksIssued)
+	// Where reading is slow, links that die so young are renewed ahead of time.
+	assert.GreaterOrEqual(t, counts.LinksIssued, 5)
+	assert.LessOrEqual(t, counts.LinksIssued, 10)
 	for _, r := range origin.Requests() {
 		for name := range boundTerms().Header {
 			assert.Contains(t, r.Header, name)

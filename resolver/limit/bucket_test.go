@@ -57,7 +57,7 @@ func TestBucket_OneCallASecond(t *testing.T) {
 		for range 50 {
 			require.NoError(t, b.Wait(t.Context()))
 		}
-		assert.Equal(t, 49*1020*time.Millisecond, time.Since(start))
+		assert.Equal(t, 49*1040*time.Millisecond, time.Since(start))
 	})
 }
 
@@ -71,11 +71,11 @@ func TestBucket_Rates(t *testing.T) {
 		{"none", nil, 1000, 0},
 		{"one that limits nothing", []limit.Rate{{Calls: 0, Per: time.Second}, {Calls: 1, Per: 0}}, 1000, 0},
 		{"a second's worth at once", []limit.Rate{{Calls: 5, Per: time.Second}}, 5, 0},
-		{"then a second's wait", []limit.Rate{{Calls: 5, Per: time.Second}}, 6, 1020 * time.Millisecond},
-		{"a minute is not spent at once", []limit.Rate{{Calls: 100, Per: time.Minute}}, 100, 49 * 1020 * time.Millisecond},
-		{"nor more than it has", []limit.Rate{{Calls: 100, Per: time.Minute}}, 101, 61200 * time.Millisecond},
-		{"the narrowest counts", []limit.Rate{{Calls: 50, Per: time.Second}, {Calls: 1, Per: time.Second}}, 3, 2040 * time.Millisecond},
-		{"less than a second", []limit.Rate{{Calls: 1, Per: 100 * time.Millisecond}}, 11, 1020 * time.Millisecond},
+		{"then a second's wait", []limit.Rate{{Calls: 5, Per: time.Second}}, 6, 1040 * time.Millisecond},
+		{"a minute is not spent at once", []limit.Rate{{Calls: 100, Per: time.Minute}}, 100, 49 * 1040 * time.Millisecond},
+		{"nor more than it has", []limit.Rate{{Calls: 100, Per: time.Minute}}, 101, 62400 * time.Millisecond},
+		{"the narrowest counts", []limit.Rate{{Calls: 50, Per: time.Second}, {Calls: 1, Per: time.Second}}, 3, 2080 * time.Millisecond},
+		{"less than a second", []limit.Rate{{Calls: 1, Per: 100 * time.Millisecond}}, 11, 1040 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestBucket_LeaverLosesNoTurn(t *testing.T) {
 		})
 		calls.Go(func() {
 			assert.NoError(t, b.Wait(t.Context()))
-			assert.Equal(t, 1020*time.Millisecond, time.Since(start), "the turn goes to the next")
+			assert.Equal(t, 1040*time.Millisecond, time.Since(start), "the turn goes to the next")
 		})
 		time.Sleep(300 * time.Millisecond)
 		cancel(enough)
@@ -201,7 +201,7 @@ func TestBucket_LeaversAtTheMomentOfTheTurn(t *testing.T) {
 		b := newBucket(limit.Rate{Calls: 1, Per: time.Second})
 		require.NoError(t, b.Wait(t.Context()))
 		start := time.Now()
-		ctx, cancel := context.WithTimeout(resolver.WithDemand(t.Context(), demand(resolver.Read)), 1020*time.Millisecond)
+		ctx, cancel := context.WithTimeout(resolver.WithDemand(t.Context(), demand(resolver.Read)), 1040*time.Millisecond)
 		defer cancel()
 		var mu sync.Mutex
 		turns := 0
@@ -219,7 +219,7 @@ func TestBucket_LeaversAtTheMomentOfTheTurn(t *testing.T) {
 		require.NoError(t, b.Wait(t.Context()))
 		calls.Wait()
 		assert.LessOrEqual(t, turns, 1)
-		assert.Equal(t, time.Duration(turns+1)*1020*time.Millisecond, time.Since(start), "a turn was lost")
+		assert.Equal(t, time.Duration(turns+1)*1040*time.Millisecond, time.Since(start), "a turn was lost")
 	})
 }
 
@@ -272,6 +272,6 @@ func TestBucket_ThousandWaiters(t *testing.T) {
 			defer cancel()
 		}
 		calls.Wait()
-		assert.Less(t, time.Since(start), 10*1020*time.Millisecond)
+		assert.Less(t, time.Since(start), 10*1040*time.Millisecond)
 	})
 }

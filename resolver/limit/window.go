@@ -30,9 +30,9 @@ func windows(rates []Rate) []*window {
 	return all
 }
 
-// newWindow adds 2 % to the length, because calls reach the server less evenly
+// newWindow adds 4 % to the length, because calls reach the server less evenly
 // than they leave.
-func newWindow(r Rate) *window { return &window{calls: r.Calls, per: r.Per + r.Per/50} }
+func newWindow(r Rate) *window { return &window{calls: r.Calls, per: r.Per + r.Per/25} }
 
 // next is when the window has room for one more grant; zero is always.
 func (w *window) next() time.Time {
