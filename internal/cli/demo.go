@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -17,29 +19,35 @@ import (
 	"github.com/attachfs/attachfs/internal/demo"
 	"github.com/attachfs/attachfs/internal/linksim"
 	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/feishu/feishusim"
+	"github.com/attachfs/attachfs/resolver/feishumail"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
 )
 
+// source is a simulated service.
+type source struct {
+	set, about string
+	terms      linksim.Terms // of links
+	hide       bool          // listings tell no sizes
+	serve      func(*demonstration, source) (ProviderConfig, error)
+}
+
 // demoSources are the simulated services, each with a trouble of its own.
-var demoSources = []struct {
-	set    string
-	about  string
-	terms  linksim.Terms
-	hide   bool             // listings tell no sizes
-	plain  bool             // a manifest of plain addresses
-	limits []linksim.Option // that the service enforces
-	known  sim.Config       // what its client knows of them
-}{
+var demoSources = []source{
 	{
-		set: demo.Mail, about: "one call a second, for 20 links; each works twice; no sizes; two files fail",
-		terms: linksim.Terms{Uses: 2, Lifetime: 2 * time.Hour}, hide: true,
-		limits: []linksim.Option{linksim.WithBatch(20), linksim.WithGroups(), linksim.WithLinkRate(1, time.Second)},
-		known:  sim.Config{Batch: 20, ByDirectory: true, LinkRate: 1},
+		set: demo.Mail, about: "Feishu: one call a second, links work twice, no sizes, one file fails",
+		serve: (*demonstration).serveMail,
 	},
-	{set: demo.Contracts, about: "a list of plain addresses (provider type manifest)", plain: true},
-	{set: demo.Expenses, about: "no listing tells a size", terms: linksim.Terms{Lifetime: 15 * time.Minute}, hide: true},
-	{set: demo.Pictures, about: "every link dies after 3 seconds", terms: linksim.Terms{Lifetime: 3 * time.Second}},
+	{set: demo.Contracts, about: "a list of plain addresses (provider type manifest)", serve: (*demonstration).serveList},
+	{
+		set: demo.Expenses, about: "no listing tells a size",
+		terms: linksim.Terms{Lifetime: 15 * time.Minute}, hide: true, serve: (*demonstration).serveFiles,
+	},
+	{
+		set: demo.Pictures, about: "every link dies after 3 seconds",
+		terms: linksim.Terms{Lifetime: 3 * time.Second}, serve: (*demonstration).serveFiles,
+	},
 }
 
 func demoCommand(to console) *cobra.Command {
@@ -70,7 +78,8 @@ type demonstration struct {
 	mountpoint string // empty: a temporary directory
 	scratch    string // cache, manifest and such; removed by Close
 	made       bool   // the mount point is ours to remove
-	origins    []*linksim.Origin
+	services   []io.Closer
+	names      map[string]string // of files whose ids tell nothing, by the ends of these
 }
 
 func (d *demonstration) run(ctx context.Context) error {
@@ -105,8 +114,8 @@ func (d *demonstration) makeDirectories() (err error) {
 // Close ends the simulated services and removes what was made.
 func (d *demonstration) Close() error {
 	var errs []error
-	for _, o := range d.origins {
-		errs = append(errs, o.Close())
+	for _, s := range d.services {
+		errs = append(errs, s.Close())
 	}
 	if d.made {
 		errs = append(errs, os.Remove(d.mountpoint))
@@ -124,40 +133,87 @@ func (d *demonstration) config() (*Config, error) {
 	c.Cache.Disk, c.Cache.MinFree = 1<<30, 0
 	c.Mount.Xattrs = true
 	c.Log.Level = d.level
-	for i := range demoSources {
-		p, err := d.serve(i)
+	for _, s := range demoSources {
+		p, err := s.serve(d, s)
 		if err != nil {
-			return nil, fmt.Errorf("simulating %s: %w", demoSources[i].set, err)
+			return nil, fmt.Errorf("simulating %s: %w", s.set, err)
 		}
+		p.Name, p.InsecureHosts = s.set, []string{"127.0.0.1"}
 		c.Providers = append(c.Providers, p)
 	}
 	return c, nil
 }
 
-// serve starts the i-th service and returns the provider that speaks to it.
-func (d *demonstration) serve(i int) (ProviderConfig, error) {
-	source, token := demoSources[i], rand.Text()
-	origin, err := linksim.Start(append([]linksim.Option{linksim.WithToken(token)}, source.limits...)...)
+// start starts a service that has the files of a set, and wants a token of those
+// who list them.
+func (d *demonstration) start(s source) (_ *linksim.Origin, token string, err error) {
+	token = rand.Text()
+	origin, err := linksim.Start(linksim.WithToken(token))
+	if err != nil {
+		return nil, "", err
+	}
+	d.services = append(d.services, origin)
+	for _, f := range demo.Set(s.set) {
+		origin.Put(linksim.Object{
+			Path: f.Path, Content: f.Content, ModTime: f.ModTime, Terms: s.terms, HideSize: s.hide,
+		})
+	}
+	return origin, token, nil
+}
+
+// serveFiles starts a service and returns the provider that speaks to it.
+func (d *demonstration) serveFiles(s source) (ProviderConfig, error) {
+	origin, token, err := d.start(s)
 	if err != nil {
 		return ProviderConfig{}, err
 	}
-	d.origins = append(d.origins, origin)
-	for _, f := range demo.Set(source.set) {
-		terms := source.terms
-		terms.Refusal = linksim.Refusal(f.Withheld)
-		origin.Put(linksim.Object{
-			Path: f.Path, Content: f.Content, ModTime: f.ModTime,
-			Terms: terms, HideSize: source.hide,
-		})
+	client := &sim.Config{BaseURL: origin.URL(), AccessToken: resolver.NewSecret(token)}
+	return ProviderConfig{Type: "sim", Options: client}, nil
+}
+
+// serveList starts a service and returns the provider that reads a list of its
+// plain addresses.
+func (d *demonstration) serveList(s source) (ProviderConfig, error) {
+	origin, _, err := d.start(s)
+	if err != nil {
+		return ProviderConfig{}, err
 	}
-	client := source.known
-	client.BaseURL, client.AccessToken = origin.URL(), resolver.NewSecret(token)
-	p := ProviderConfig{Name: source.set, Type: "sim", InsecureHosts: []string{"127.0.0.1"}, Options: &client}
-	if source.plain {
-		p.Type = "manifest"
-		p.Options, err = d.manifest(origin, source.set)
+	list, err := d.manifest(origin, s.set)
+	return ProviderConfig{Type: "manifest", Options: list}, err
+}
+
+// mailScopes are those that docs/providers/feishu-mail.md asks for.
+var mailScopes = []string{
+	"mail:user_mailbox:readonly", "mail:user_mailbox.folder:read", "mail:user_mailbox.message:readonly",
+	"mail:user_mailbox.message.body:read", "mail:user_mailbox.message.subject:read", "mail:user_mailbox.message.address:read",
+}
+
+// serveMail starts a Feishu with one mailbox and returns the provider of that.
+func (d *demonstration) serveMail(source) (ProviderConfig, error) {
+	const address = "finance@qingfeng.example"
+	server, err := feishusim.Start()
+	if err != nil {
+		return ProviderConfig{}, err
 	}
-	return p, err
+	d.services = append(d.services, server)
+	app := feishusim.App{ID: "cli_demo", Secret: rand.Text(), Scopes: mailScopes, DataRange: []string{address}}
+	server.AddApp(app)
+	d.names = make(map[string]string)
+	for _, m := range demo.Mailbox() {
+		mail := feishusim.Message{Subject: m.Subject, Date: m.Date}
+		for _, f := range m.Files {
+			mail.Attachments = append(mail.Attachments, feishusim.Attachment{
+				Name: path.Base(f.Path), Content: f.Content, Fails: f.Withheld,
+			})
+		}
+		for i, id := range server.AddMessage(address, mail).Attachments {
+			d.names[id] = mail.Attachments[i].Name
+		}
+	}
+	return ProviderConfig{Type: "feishu-mail", Options: &feishumail.Config{
+		BaseURL: server.URL(), AppID: app.ID, AppSecret: resolver.NewSecret(app.Secret),
+		Mailbox: address, Folders: []string{"Inbox"},
+	}}, nil
 }
 
 // manifest writes the list of the plain addresses of a set.
@@ -185,7 +241,7 @@ func (d *demonstration) manifest(origin *linksim.Origin, set string) (*manifest.
 // logger tells in plain words what becomes of links, and the rest as the
 // configuration asks for.
 func (d *demonstration) logger(c *Config) *slog.Logger {
-	return slog.New(newNarrator(d.to.err, newLogger(c.Log, d.to).Handler()))
+	return slog.New(newNarrator(d.to.err, newLogger(c.Log, d.to).Handler(), d.names))
 }
 
 // greet says that the mount answers, and what to try.
@@ -197,8 +253,8 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	}
 	say("\nNothing is on this disk: every byte comes over HTTP, through links that are")
 	say("borrowed and renewed behind your back. Try, in another terminal:\n")
-	say("  time cat %s/mail/*Meter*/* | wc     # 45 files: three calls for links", mountpoint)
-	say("  ls -lR %s/mail                      # one message a second", mountpoint)
+	say("  time cat %s/mail/Inbox/*Meter*/* | wc   # 45 files: three calls for links", mountpoint)
+	say("  ls -lR %s/mail                          # one message a second", mountpoint)
 	say("  cp -r %s/pictures /tmp/", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)

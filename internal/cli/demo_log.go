@@ -19,13 +19,16 @@ const noticed = 50 * time.Millisecond
 // plain words, a line each. The rest goes to the handler behind it as it is.
 type narrator struct {
 	slog.Handler
-	facts facts // of the logger, which its records share
+	facts facts             // of the logger, which its records share
+	names map[string]string // of files, by the last parts of their ids
 	to    *sync.Mutex
 	out   io.Writer // guarded by to
 }
 
-func newNarrator(out io.Writer, rest slog.Handler) *narrator {
-	return &narrator{Handler: rest, to: new(sync.Mutex), out: out}
+// newNarrator makes a narrator that calls files by names, or else by the last
+// parts of their ids. It does not change names, which may be nil.
+func newNarrator(out io.Writer, rest slog.Handler, names map[string]string) *narrator {
+	return &narrator{Handler: rest, names: names, to: new(sync.Mutex), out: out}
 }
 
 // WithAttrs returns a handler whose records all have attrs.
@@ -47,6 +50,9 @@ func (n *narrator) Handle(ctx context.Context, r slog.Record) error {
 		f[a.Key] = a.Value
 		return true
 	})
+	if name, ok := n.names[path.Base(f.text("file"))]; ok {
+		f["file"] = slog.StringValue(name)
+	}
 	words := f.tell(r.Message)
 	if words == "" {
 		return n.Handler.Handle(ctx, r)
@@ -81,6 +87,8 @@ func (f facts) tell(message string) string {
 		return fmt.Sprintf("all %d links were refused, asking for them in smaller calls: %s", f.count("files"), f.reason("error"))
 	case "link lent":
 		return f.linkLent()
+	case "link refused":
+		return "was refused a link for " + f.file()
 	case "link failed":
 		return f.linkFailed()
 	case "no link now, asking again":
@@ -131,7 +139,7 @@ func (f facts) linkFailed() string {
 	return words
 }
 
-// file is the last part of the file's id, which in the demo is a path.
+// file is the file's name, or the last part of its id.
 func (f facts) file() string {
 	if id := f.text("file"); id != "" {
 		return fmt.Sprintf("%q", path.Base(id))

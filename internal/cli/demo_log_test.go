@@ -25,7 +25,7 @@ import (
 func narrating() (log *slog.Logger, told, rest *bytes.Buffer) {
 	told, rest = new(bytes.Buffer), new(bytes.Buffer)
 	behind := slog.NewTextHandler(rest, &slog.HandlerOptions{Level: slog.LevelDebug})
-	return slog.New(newNarrator(told, behind)), told, rest
+	return slog.New(newNarrator(told, behind, nil)), told, rest
 }
 
 func TestNarrator_Tells(t *testing.T) {
@@ -54,6 +54,7 @@ func TestNarrator_Tells(t *testing.T) {
 			`no link for "纪要 1.txt" now, asking again in 0.4 s: rate limited by the provider`},
 		{"link for a while", "link lent", []any{"file", file, "uses", 0, "life", 2700 * time.Millisecond}, `borrowed a link for "纪要 1.txt", good for 2.7 s`},
 		{"link for long", "link lent", []any{"file", file, "life", 14 * time.Minute}, `borrowed a link for "纪要 1.txt", good for 14 min`},
+		{"refused for good", "link refused", []any{"file", file, "error", resolver.ErrPermission}, `was refused a link for "纪要 1.txt"`},
 		{"failed", "link failed", []any{"file", file, "lease", lease(1), "class", resolver.Expired, "served", 3 * time.Second},
 			`the link of "纪要 1.txt" does not serve: expired, after it had served for 3.0 s`},
 		{"never served", "link failed", []any{"file", file, "class", resolver.Denied, "served", time.Duration(0)},
@@ -77,6 +78,18 @@ func TestNarrator_Tells(t *testing.T) {
 	}
 }
 
+func TestNarrator_KnowsNames(t *testing.T) {
+	var told, rest bytes.Buffer
+	behind := slog.NewTextHandler(&rest, &slog.HandlerOptions{Level: slog.LevelDebug})
+	log := slog.New(newNarrator(&told, behind, map[string]string{"YQqY": "纪要.txt"}))
+	log.Debug("link lent", "file", resolver.ID("message/M/YQqY"), "uses", 2)
+	log.Debug("link lent", "file", resolver.ID("message/M/other"), "uses", 2)
+	log.Debug("something else", "file", resolver.ID("message/M/YQqY"))
+	assert.Equal(t, "attachfs: borrowed a link for \"纪要.txt\", good for 2 uses\n"+
+		"attachfs: borrowed a link for \"other\", good for 2 uses\n", told.String())
+	assert.Contains(t, rest.String(), "file=message/M/YQqY")
+}
+
 func TestNarrator_LeavesTheRestAsItIs(t *testing.T) {
 	log, told, rest := narrating()
 	log.With("provider", "mail").Warn("disk is full", "error", errors.New("no space"))
@@ -88,7 +101,7 @@ func TestNarrator_LeavesTheRestAsItIs(t *testing.T) {
 
 func TestNarrator_HasTheLevelOfTheRest(t *testing.T) {
 	var out bytes.Buffer
-	log := slog.New(newNarrator(&out, slog.NewTextHandler(&out, nil)))
+	log := slog.New(newNarrator(&out, slog.NewTextHandler(&out, nil), nil))
 	assert.False(t, log.Enabled(context.Background(), slog.LevelDebug))
 	log.Debug("link call", "files", 2)
 	assert.Empty(t, out.String())

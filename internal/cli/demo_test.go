@@ -2,8 +2,8 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
-	"net/http"
+	"fmt"
+	"log/slog"
 	"path"
 	"strings"
 	"testing"
@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/attachfs/attachfs/internal/demo"
-	"github.com/attachfs/attachfs/resolver/sim"
+	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/catalog"
 )
 
 // simulate starts the services of a demonstration and returns what reads them.
@@ -25,50 +26,44 @@ func simulate(t *testing.T) *Config {
 	return c
 }
 
-// askForLinks makes one call for the links of ids and returns its status and
-// what was said of each id.
-func askForLinks(t *testing.T, api *sim.Config, ids []string) (status int, said map[string]string) {
-	t.Helper()
-	body, err := json.Marshal(map[string]any{"ids": ids})
+func TestDemo_MailHasItAll(t *testing.T) {
+	c := simulate(t)
+	s, err := newStack(c, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api.BaseURL+"/api/links", bytes.NewReader(body))
-	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+api.AccessToken.Reveal())
-	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	var answer struct{ Links []struct{ ID, Error string } }
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
-	said = make(map[string]string)
-	for _, l := range answer.Links {
-		said[l.ID] = l.Error
+	defer func() { assert.NoError(t, s.Close()) }()
+	mail := s.providers[0]
+	require.Equal(t, demo.Mail, mail.Name)
+
+	shown := make(map[string]resolver.Node)
+	walk(t, mail.catalog, resolver.Root, "", shown)
+	for _, f := range demo.Set(demo.Mail) {
+		require.Contains(t, shown, f.Path)
+		assert.True(t, f.ModTime.Equal(shown[f.Path].ModTime), f.Path)
 	}
-	return resp.StatusCode, said
+	assert.Len(t, shown, len(demo.Set(demo.Mail)))
+
+	notes := func(n int) resolver.File {
+		return shown[fmt.Sprintf("Inbox/2026-10-20 1612 Delivery notes/DN-2026-10%02d.tsv", n)].File
+	}
+	lease, err := mail.broker.Acquire(t.Context(), notes(4))
+	require.NoError(t, err)
+	assert.Equal(t, 2, lease.Link().Uses)
+	_, err = mail.broker.Acquire(t.Context(), notes(5))
+	require.ErrorIs(t, err, resolver.ErrPermission)
 }
 
-func TestDemo_MailHasItAll(t *testing.T) {
-	mail := simulate(t).Providers[0]
-	require.Equal(t, demo.Mail, mail.Name)
-	api := mail.Options.(*sim.Config)
-	messages := make(map[string][]string)
-	withheld := make(map[string]demo.Withheld)
-	for _, f := range demo.Set(demo.Mail) {
-		message := path.Dir(f.Path)
-		messages[message] = append(messages[message], f.Path)
-		withheld[f.Path] = f.Withheld
+// walk adds the files below dir to shown, by their paths.
+func walk(t *testing.T, c *catalog.Catalog, dir resolver.ID, at string, shown map[string]resolver.Node) {
+	t.Helper()
+	listing, err := c.Readdir(t.Context(), dir)
+	require.NoError(t, err)
+	for _, node := range listing.Nodes {
+		if node.Dir {
+			walk(t, c, node.ID, path.Join(at, node.Name), shown)
+			continue
+		}
+		shown[path.Join(at, node.Name)] = node
 	}
-	notes := messages["2026-10-20 Delivery notes"]
-	require.NotEmpty(t, notes)
-
-	status, said := askForLinks(t, api, notes)
-	require.Equal(t, http.StatusOK, status)
-	for _, id := range notes {
-		word, answered := said[id]
-		assert.Equal(t, withheld[id] != demo.Missing, answered, id)
-		assert.Equal(t, withheld[id] == demo.Forbidden, word == "forbidden", id)
-	}
-	status, _ = askForLinks(t, api, notes)
-	assert.Equal(t, http.StatusTooManyRequests, status, "one call a second")
 }
 
 func TestDemo_Greets(t *testing.T) {

@@ -3,37 +3,84 @@ package demo
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"time"
 )
 
-// withheld are the files that a mailbox lists and does not hand out.
-var withheld = map[string]Withheld{
-	deliveryNote(5): Forbidden,
-	deliveryNote(9): Missing,
+// Message is a message of the mailbox.
+type Message struct {
+	Subject string
+	Date    time.Time
+	// Files are the attachments, with the paths that they have in the set.
+	Files []File
+}
+
+// Mailbox makes the messages whose attachments are the set Mail, the oldest
+// first.
+func Mailbox() []Message {
+	var all []Message
+	for _, l := range letters() {
+		all = append(all, Message{Subject: l.subject, Date: l.date, Files: build(l.items())})
+	}
+	return all
+}
+
+// letter is a message to be made.
+type letter struct {
+	date     time.Time
+	subject  string
+	attached []attachment
+}
+
+type attachment struct {
+	name string
+	make func() Content
+}
+
+// items are the attachments where a mailbox shows them: by the clock of Hangzhou,
+// all as old as the message.
+func (l letter) items() []item {
+	dir := "Inbox/" + l.date.In(time.FixedZone("", 8*60*60)).Format("2006-01-02 1504 ") + l.subject + "/"
+	items := make([]item, len(l.attached))
+	for i, a := range l.attached {
+		items[i] = item{dir + a.name, l.date, a.make}
+	}
+	return items
 }
 
 func mailItems() []item {
-	return slices.Concat([]item{
-		{"2026-10-09 秋季团建通知/秋季团建日程.html", at(time.October, 9, 2, 15), text(outingPage)},
-		{"2026-10-09 秋季团建通知/报名须知.txt", at(time.October, 9, 2, 16), text(outingNotice)},
-		{"2026-10-13 Re 十月报销/Re 十月报销.eml", at(time.October, 13, 6, 42), made(expenseMail)},
-	}, meterItems(), deliveryItems(), []item{
-		{"2026-10-31 Gateway incident/gateway-2026-10-31.log", at(time.October, 31, 16, 0), func() Content { return gatewayLog{lines: 512 << 10} }},
-		{"2026-10-31 Gateway incident/handover.tar.gz", at(time.October, 31, 17, 5), made(handoverArchive)},
-		{"2026-10-31 Gateway incident/answer.txt", at(time.October, 31, 17, 6), text("y")},
-		{"2026-10-31 Gateway incident/open questions.txt", at(time.October, 31, 17, 7), text("")},
-	})
-}
-
-// meterItems are the attachments of one message with many of them.
-func meterItems() []item {
 	var items []item
-	for room := range 45 {
-		path := fmt.Sprintf("2026-10-16 Meter readings/room %d%02d.tsv", 1+room/15, 1+room%15)
-		items = append(items, item{path, at(time.October, 16, 1, room), made(func() []byte { return meterReadings(room) })})
+	for _, l := range letters() {
+		items = append(items, l.items()...)
 	}
 	return items
+}
+
+func letters() []letter {
+	return []letter{
+		{at(time.October, 9, 2, 16), "秋季团建通知", []attachment{
+			{"秋季团建日程.html", text(outingPage)},
+			{"报名须知.txt", text(outingNotice)},
+		}},
+		{at(time.October, 13, 6, 42), "Re 十月报销", []attachment{{"Re 十月报销.eml", made(expenseMail)}}},
+		{at(time.October, 16, 1, 45), "Meter readings", meterFiles()},
+		{at(time.October, 20, 8, 12), "Delivery notes", deliveryNotes()},
+		{at(time.October, 31, 17, 7), "Gateway incident", []attachment{
+			{"gateway-2026-10-31.log", func() Content { return gatewayLog{lines: 512 << 10} }},
+			{"handover.tar.gz", made(handoverArchive)},
+			{"answer.txt", text("y")},
+			{"open questions.txt", text("")},
+		}},
+	}
+}
+
+// meterFiles are many, for one message.
+func meterFiles() []attachment {
+	var files []attachment
+	for room := range 45 {
+		name := fmt.Sprintf("room %d%02d.tsv", 1+room/15, 1+room%15)
+		files = append(files, attachment{name, made(func() []byte { return meterReadings(room) })})
+	}
+	return files
 }
 
 // meterReadings is what the meter of a room showed every hour of a day.
@@ -48,15 +95,14 @@ func meterReadings(room int) []byte {
 	return out.Bytes()
 }
 
-func deliveryItems() []item {
-	var items []item
+// withheldNote is listed by the mailbox and not handed out.
+const withheldNote = "DN-2026-1005.tsv"
+
+func deliveryNotes() []attachment {
+	var files []attachment
 	for n := 1; n <= 12; n++ {
 		note := fmt.Sprintf("no\titem\tpieces\n%d\tmonitor arm\t%d\n", n, 1+n%4)
-		items = append(items, item{deliveryNote(n), at(time.October, 20, 8, n), text(note)})
+		files = append(files, attachment{fmt.Sprintf("DN-2026-10%02d.tsv", n), text(note)})
 	}
-	return items
-}
-
-func deliveryNote(n int) string {
-	return fmt.Sprintf("2026-10-20 Delivery notes/DN-2026-10%02d.tsv", n)
+	return files
 }

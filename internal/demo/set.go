@@ -3,14 +3,15 @@ package demo
 import (
 	"bytes"
 	"io"
+	"path"
 	"sync"
 	"time"
 )
 
 // The names of the sets.
 const (
-	// Mail is a mailbox: messages with few and with many attachments, a log,
-	// odd little files, and two that are withheld.
+	// Mail is the inbox of a mailbox: messages with few and with many
+	// attachments, a log, odd little files, and one that is withheld.
 	Mail = "mail"
 	// Contracts is a shared folder with Office documents.
 	Contracts = "contracts"
@@ -35,20 +36,9 @@ type File struct {
 	// ModTime is fixed, in 2026, in UTC.
 	ModTime time.Time
 	Content Content
-	// Withheld is how the source refuses the file; empty for nearly all.
-	Withheld Withheld
+	// Withheld says that the source lists the file and does not hand it out.
+	Withheld bool
 }
-
-// Withheld is how a source refuses to hand out a file that it lists.
-type Withheld string
-
-// The ways to refuse a file, in the words of package linksim.
-const (
-	// Forbidden is an error that concerns the file.
-	Forbidden Withheld = "forbidden"
-	// Missing is an answer that does not mention the file.
-	Missing Withheld = "missing"
-)
 
 // Names returns the names of all sets, in the order of [Files].
 func Names() []string { return []string{Mail, Contracts, Expenses, Pictures} }
@@ -79,7 +69,7 @@ func build(items []item) []File {
 	var making sync.WaitGroup
 	for i, it := range items {
 		making.Go(func() {
-			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make(), Withheld: withheld[it.path]}
+			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make(), Withheld: path.Base(it.path) == withheldNote}
 		})
 	}
 	making.Wait()

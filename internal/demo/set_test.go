@@ -111,16 +111,29 @@ func TestFiles_Sizes(t *testing.T) {
 }
 
 func TestFiles_Withheld(t *testing.T) {
-	withheld := make(map[demo.Withheld]string)
+	var withheld []string
 	for _, f := range files() {
-		if f.Withheld != "" {
-			withheld[f.Withheld] += f.Path
+		if f.Withheld {
+			withheld = append(withheld, f.Path)
 		}
 	}
-	assert.Equal(t, map[demo.Withheld]string{
-		demo.Forbidden: "2026-10-20 Delivery notes/DN-2026-1005.tsv",
-		demo.Missing:   "2026-10-20 Delivery notes/DN-2026-1009.tsv",
-	}, withheld)
+	assert.Equal(t, []string{"Inbox/2026-10-20 1612 Delivery notes/DN-2026-1005.tsv"}, withheld)
+}
+
+func TestMailbox_IsTheSet(t *testing.T) {
+	var mailed []string
+	for _, m := range demo.Mailbox() {
+		for _, f := range m.Files {
+			mailed = append(mailed, f.Path)
+			assert.Contains(t, f.Path, m.Subject)
+			assert.Equal(t, m.Date, f.ModTime, f.Path)
+		}
+	}
+	var shown []string
+	for _, f := range demo.Set(demo.Mail) {
+		shown = append(shown, f.Path)
+	}
+	assert.Equal(t, shown, mailed)
 }
 
 func TestMail_HasAMessageOfManyFiles(t *testing.T) {
