@@ -70,6 +70,8 @@ func (n *dirNode) forget(name string) {
 	}
 	node, ok := n.provider.Tree.Peek(n.node.Load().ID, name)
 	switch {
+	case !ok && child.IsDir(): // it may only be unknown just now, and a program in it
+		_ = n.NotifyEntry(name)
 	case !ok:
 		_ = n.NotifyDelete(name, child)
 	case n.stable(&node).Ino == child.StableAttr().Ino:

@@ -163,6 +163,9 @@ func (n *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fusefs.FileHandl
 	if err != nil {
 		errno := n.mount.fail("readdir", n.provider.Name, dir.Name, err, toErrno(err))
 		if note := n.note(); note != nil {
+			if errno == syscall.ENOENT { // libraries take that for the end of the directory
+				errno = syscall.EIO
+			}
 			shown := resolver.Listing{Nodes: []resolver.Node{*note.node}}
 			return &dirHandle{node: n, listing: shown, note: note, end: errno}, 0, 0
 		}

@@ -264,7 +264,7 @@ func TestReaddir_SingleFlight(t *testing.T) {
 }
 
 func TestReaddir_BrokenPageKeepsOldListing(t *testing.T) {
-	for _, kind := range []error{resolver.ErrThrottled, resolver.ErrPermission, errors.New("of no kind")} {
+	for _, kind := range []error{resolver.ErrQuota, resolver.ErrPermission, errors.New("of no kind")} {
 		t.Run(kind.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &shelf{failPage: 1}
@@ -301,6 +301,37 @@ func TestReaddir_BrokenPageKeepsOldListing(t *testing.T) {
 	}
 }
 
+// A page that fails does not cost those before it, unless it goes on to fail.
+func TestReaddir_AsksAgainForALaterPage(t *testing.T) {
+	for _, kind := range []error{resolver.ErrThrottled, resolver.ErrUnavailable} {
+		t.Run(kind.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &shelf{failPage: 2, err: resolver.WithRetryAfter(kind, 3*time.Second)}
+				for i := range 4 {
+					s.pages = append(s.pages, resolver.Page{Entries: []resolver.Entry{file(fmt.Sprint(i), fmt.Sprint(i), 1)}, Next: fmt.Sprint(i + 1)})
+				}
+				s.pages[3].Next = ""
+				c, _, _ := newCatalog(t, s)
+				time.AfterFunc(4*time.Second, func() { s.fail(nil) })
+				start := time.Now()
+				l, err := c.Readdir(t.Context(), resolver.Root)
+				require.NoError(t, err)
+				assert.Len(t, l.Nodes, 4)
+				assert.EqualValues(t, 6, s.lists.Load(), "four pages, one of them three times")
+				assert.Equal(t, 6*time.Second, time.Since(start), "as long as the provider asked to wait")
+
+				s.fail(kind)
+				time.Sleep(ttl)
+				old, err := c.Readdir(t.Context(), resolver.Root)
+				require.NoError(t, err)
+				time.Sleep(time.Minute)
+				assert.EqualValues(t, 12, s.lists.Load(), "it ends")
+				assert.Equal(t, l.Nodes, old.Nodes)
+			})
+		})
+	}
+}
+
 func TestReaddir_NoListingYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(shelf)
@@ -313,7 +344,7 @@ func TestReaddir_NoListingYet(t *testing.T) {
 			_, ok := c.Peek(resolver.Root, "a")
 			assert.False(t, ok)
 		}
-		assert.EqualValues(t, 1, s.lists.Load())
+		assert.EqualValues(t, 4, s.lists.Load(), "asked again as long as that is worth it, then not for a while")
 		s.fail(nil)
 		time.Sleep(time.Minute)
 		_, err := c.Readdir(t.Context(), resolver.Root)
@@ -337,6 +368,12 @@ func TestReaddir_GoneDirectory(t *testing.T) {
 		assert.False(t, ok)
 		_, err = c.Readdir(t.Context(), "dir")
 		require.ErrorIs(t, err, resolver.ErrNotExist)
+		for range 10 {
+			_, err = c.Readdir(t.Context(), "dir")
+			require.ErrorIs(t, err, resolver.ErrNotExist)
+		}
+		assert.EqualValues(t, 2, s.lists.Load(), "that it is gone is remembered for a while")
+		time.Sleep(time.Minute)
 		s.fail(resolver.ErrUnavailable)
 		_, err = c.Readdir(t.Context(), "dir")
 		assert.ErrorIs(t, err, resolver.ErrUnavailable, "the listing of a directory that went is served")

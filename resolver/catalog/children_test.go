@@ -318,10 +318,10 @@ func TestChildren_Damaged(t *testing.T) {
 		bucket(t, path, func(b *bbolt.Bucket) error { return b.Put([]byte("/in/1/"), []byte("no good")) })
 		run(t, path, f, func(c *catalog.Catalog, _ *catalog.Learnt) {
 			list(t, c, "in/")
-			f.FailAll(resolvertest.List, resolver.ErrThrottled)
+			f.FailAll(resolvertest.List, resolver.ErrQuota)
 			for range 3 {
 				_, err := c.Readdir(t.Context(), "in/1/")
-				assert.ErrorIs(t, err, resolver.ErrThrottled)
+				assert.ErrorIs(t, err, resolver.ErrQuota)
 			}
 			assert.Equal(t, 2, f.Calls(resolvertest.List))
 			assert.Equal(t, []string{"b"}, names(list(t, c, "in/2/")))

@@ -15,6 +15,10 @@ const (
 	// pageTimeout bounds one page. The whole has no other bound than maxPages:
 	// at one call a second, a large folder takes minutes and is still coming.
 	pageTimeout = time.Minute
+	// pageTries is how often a page is asked for again, after a pause that
+	// begins with pagePause and doubles.
+	pageTries = 3
+	pagePause = time.Second
 	// maxPages is beyond any real directory.
 	maxPages = 1_000_000
 )
@@ -89,7 +93,7 @@ func (c *Catalog) pages(ctx context.Context, dir resolver.ID, ask pager) (*answe
 	cursors := make(map[string]struct{})
 	cursor := ""
 	for range maxPages {
-		page, err := c.page(ctx, dir, cursor, ask)
+		page, err := c.patiently(ctx, dir, cursor, ask)
 		if err != nil {
 			return nil, err
 		}
@@ -120,6 +124,25 @@ func appendDistinct(to, entries []resolver.Entry, ids map[resolver.ID]struct{}) 
 		to = append(to, entries[i])
 	}
 	return to
+}
+
+// patiently asks for a page again that could not be had just now: one call that
+// fails must not cost the thousand before it that did not. A first page is asked
+// for again only where the provider does answer, and asks to wait.
+func (c *Catalog) patiently(ctx context.Context, dir resolver.ID, cursor string, ask pager) (page resolver.Page, err error) {
+	for try := 0; ; try++ {
+		page, err = c.page(ctx, dir, cursor, ask)
+		passing := errors.Is(err, resolver.ErrThrottled) ||
+			cursor != "" && errors.Is(err, resolver.ErrUnavailable) && !errors.Is(err, resolver.ErrDown)
+		if try == pageTries || !passing {
+			return page, err
+		}
+		select {
+		case <-time.After(max(pagePause<<try, resolver.RetryAfter(err))):
+		case <-ctx.Done():
+			return page, err
+		}
+	}
 }
 
 // page makes one call, if the gate lets it through.

@@ -39,8 +39,8 @@ func (c *Catalog) forget(dirs iter.Seq[resolver.ID], s *source) {
 }
 
 // take drops a directory from memory and returns the listing that was there, nil
-// for none, and its source. One that came along with s is known to be gone, for a
-// while; one that comes along with another by now stays, and is not ok.
+// for none, and its source. That of s itself, and one that came along with it, is
+// known to be gone, for a while; one that comes along with another by now stays, and is not ok.
 func (c *Catalog) take(id resolver.ID, s *source) (held *listing, from *source, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,6 +48,9 @@ func (c *Catalog) take(id resolver.ID, s *source) (held *listing, from *source, 
 	switch {
 	case d == nil:
 		return nil, nil, true
+	case d.source == s && s.of == d: // it is gone, which is to be remembered
+		held, d.held = d.held, nil
+		return held, s, true
 	case d.source.of == d:
 		delete(c.dirs, id)
 		return d.held, d.source, true

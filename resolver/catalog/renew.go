@@ -50,7 +50,7 @@ func (c *Catalog) list(ctx context.Context, d *directory) (l *listing, stale boo
 	revision := c.revision()
 	c.mu.Lock()
 	s, now := d.source, time.Now()
-	if d.held == nil && s.held != nil && s.err == nil { // errLost
+	if d.held == nil && s.held != nil && s.err == nil && !s.outdated { // errLost
 		s.expire()
 	}
 	mayShow := s.revision == revision && !s.outdated

@@ -3,6 +3,7 @@ package feishu
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -112,15 +113,26 @@ func (a *App) Account() string { return a.account }
 func (a *App) Turn(ctx context.Context, e *api.Endpoint) error { return a.client.Turn(ctx, e) }
 
 // Do is [api.Client.Do], with out for the data in the envelope. An answer
-// without data leaves out as it is.
+// without the data that is asked for is ErrUnavailable: it must not pass for one
+// that says that there is nothing.
 func (a *App) Do(ctx context.Context, call api.Call, out any) (api.Reply, error) {
-	envelope := struct {
-		Code *int `json:"code"`
-		Data any  `json:"data"`
-	}{Data: out}
-	reply, err := a.client.Do(ctx, call, &envelope)
-	if err == nil && envelope.Code == nil { // some other service, which may have nothing to tell
-		err = fmt.Errorf("%s: answer has no code, is base_url right?: %w", call.Endpoint.Name, resolver.ErrUnavailable)
+	var envelope struct {
+		Code *int            `json:"code"`
+		Data json.RawMessage `json:"data"`
 	}
-	return reply, err
+	reply, err := a.client.Do(ctx, call, &envelope)
+	switch {
+	case err != nil:
+		return reply, err
+	case envelope.Code == nil: // some other service, which may have nothing to tell
+		return reply, fmt.Errorf("%s: answer has no code, is base_url right?: %w", call.Endpoint.Name, resolver.ErrUnavailable)
+	case out == nil:
+		return reply, nil
+	case len(envelope.Data) == 0 || string(envelope.Data) == "null":
+		return reply, fmt.Errorf("%s: answer has no data: %w", call.Endpoint.Name, resolver.ErrUnavailable)
+	}
+	if json.Unmarshal(envelope.Data, out) != nil { // its error may quote the answer
+		return reply, fmt.Errorf("%s: answer is not of the documented form: %w", call.Endpoint.Name, resolver.ErrUnavailable)
+	}
+	return reply, nil
 }

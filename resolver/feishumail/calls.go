@@ -37,12 +37,16 @@ var (
 	foldersCall = &api.Endpoint{
 		Name: "mail.folders", Method: http.MethodGet, Path: mailboxes + "/folders",
 		Limit: perSecond(5),
-		Kinds: api.Kinds{"404": errMailbox, "403": errRange},
+		Kinds: api.Kinds{"404": errMailbox, "410": errMailbox, "403": errRange},
 	}
 	listCall = &api.Endpoint{
 		Name: "mail.list", Method: http.MethodGet, Path: mailboxes + "/messages",
 		Limit: perSecond(10),
-		Kinds: api.Kinds{"1234013": errMailbox, "1235013": errMailbox, "403": errRange},
+		// A 404 of anybody else on the way must not make a folder vanish.
+		Kinds: api.Kinds{
+			"1234013": errMailbox, "1235013": errMailbox, "403": errRange,
+			"1234035": resolver.ErrNotExist, "404": resolver.ErrUnavailable, "410": resolver.ErrUnavailable,
+		},
 	}
 	batchCall = &api.Endpoint{
 		Name: "mail.batch_get", Method: http.MethodPost, Path: mailboxes + "/messages/batch_get",

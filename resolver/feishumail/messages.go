@@ -102,7 +102,11 @@ func (p *Provider) checkReadable(ctx context.Context, found map[string]message) 
 		return nil
 	}
 	ids := slices.Sorted(maps.Keys(found))
-	if err := p.proveReadable(ctx, ids[0]); err != nil {
+	err := p.proveReadable(ctx, ids[0])
+	if errors.Is(err, resolver.ErrNotExist) { // the message; the folder is there
+		err = fmt.Errorf("%v: %w", err, resolver.ErrUnavailable)
+	}
+	if err != nil {
 		return fmt.Errorf("messages come without text and attachments, is %s missing?: %w", bodyScope, err)
 	}
 	now := time.Now()

@@ -60,6 +60,12 @@ func (p *Provider) Renew(options any) {
 // way are not ended.
 func (p *Provider) Close() error { return p.app.Load().Close() }
 
+// Revision changes with what the configuration has listed: a listing that was
+// made for less, or for more, is made anew.
+func (p *Provider) Revision() string {
+	return fmt.Sprint(p.cfg.Since, p.cfg.Inline, p.cfg.Folders)
+}
+
 // Account is the host, the app and the mailbox.
 func (p *Provider) Account() string { return p.app.Load().Account() + "/" + p.cfg.Mailbox }
 

@@ -3,6 +3,7 @@ package feishumail
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -52,14 +53,14 @@ func (p *Provider) update(ctx context.Context, folder, mark, cursor string) (res
 	}
 	order = known.merge(above, order)
 	w.pass(order)
-	page := resolver.Page{Entries: entries, Gone: known.gone(ids, met)}
+	page := resolver.Page{Entries: entries, Gone: p.deleted(ctx, known.missing(ids, met))}
 	over := token == "" || p.allOlder(order)
 	switch {
 	case w.Shuffled:
 		return resolver.Page{}, fmt.Errorf("messages are not listed newest first: %w", resolver.ErrUnsupported)
 	case met >= 0 || over && len(known.Messages) == 0:
 		page.Mark = w.mark()
-	case over:
+	case over, known.below(order):
 		return resolver.Page{}, fmt.Errorf("no message is known any more: %w", resolver.ErrUnsupported)
 	default:
 		page.Next = w.next(token)
@@ -100,14 +101,37 @@ func (h head) merge(ids []string, asked []dated) []dated {
 	return order
 }
 
-// gone returns the messages of the head that should have been listed before the
-// one at met.
-func (h head) gone(ids []string, met int) []resolver.ID {
-	var gone []resolver.ID
+// below reports whether the messages of a page, none of which is in the head, are
+// older than it: then those of the head are all gone.
+func (h head) below(page []dated) bool {
+	if len(h.Messages) == 0 {
+		return false
+	}
+	oldest := h.Messages[len(h.Messages)-1].Date
+	return slices.ContainsFunc(page, func(m dated) bool { return m.Date != 0 && m.Date < oldest })
+}
+
+// missing returns the messages of the head that should have been listed before
+// the one at met.
+func (h head) missing(ids []string, met int) []string {
+	var missing []string
 	for _, m := range h.Messages[:max(0, met)] {
 		if !slices.Contains(ids, m.ID) {
-			gone = append(gone, messageID(m.ID))
+			missing = append(missing, m.ID)
 		}
 	}
-	return gone
+	return missing
+}
+
+// deleted returns those of ids that are no more. One that was moved stays where
+// it was until the folder is listed whole: an update of the other folder may not
+// see it, and a backup must not find it in neither.
+func (p *Provider) deleted(ctx context.Context, ids []string) []resolver.ID {
+	var deleted []resolver.ID
+	for _, id := range ids {
+		if _, err := p.message(ctx, id); errors.Is(err, resolver.ErrNotExist) {
+			deleted = append(deleted, messageID(id))
+		}
+	}
+	return deleted
 }

@@ -114,6 +114,7 @@ func (p *Provider) listFolder(ctx context.Context, folder, cursor string) (resol
 	if err := w.read(cursor); err != nil {
 		return resolver.Page{}, err
 	}
+	first := w.Token == ""
 	ids, token, err := p.ids(ctx, folder, w.Token)
 	if err != nil {
 		return resolver.Page{}, err
@@ -124,7 +125,8 @@ func (p *Provider) listFolder(ctx context.Context, folder, cursor string) (resol
 	}
 	w.pass(order)
 	page := resolver.Page{Entries: entries}
-	if token == "" || !w.Shuffled && p.allOlder(order) {
+	// One page may be in order by chance, as old mails are that came in today.
+	if token == "" || !first && !w.Shuffled && p.allOlder(order) {
 		page.Mark = w.mark()
 	} else {
 		page.Next = w.next(token)
