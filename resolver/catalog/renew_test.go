@@ -217,11 +217,11 @@ func TestReaddir_Gate(t *testing.T) {
 		renewed(t, c, resolver.Root)
 		assert.Equal(t, []error{nil, nil}, g.reports, "one report a page")
 
-		s.fail(resolver.ErrThrottled)
+		s.fail(resolver.ErrQuota)
 		time.Sleep(ttl)
 		renewed(t, c, resolver.Root)
 		require.Len(t, g.reports, 3)
-		assert.ErrorIs(t, g.reports[2], resolver.ErrThrottled)
+		assert.ErrorIs(t, g.reports[2], resolver.ErrQuota)
 
 		g.closed = resolver.ErrDown
 		time.Sleep(ttl)
