@@ -205,6 +205,37 @@ func TestChanged_ReachesARenamedDirectory(t *testing.T) {
 	until(t, "the new file is seen", func() bool { return !missing(filepath.Join(dir, "new", "child")) })
 }
 
+// A directory of which nothing is known just now is not dead, or a program in it
+// could list it no more.
+func TestChanged_LeavesADirectoryAlive(t *testing.T) {
+	sub := resolver.Node{Dir: true}
+	sub.ID, sub.Name = "sub", "subdir"
+	tree := &board{}
+	tree.set(sub)
+	p := &Provider{Name: "mail", Tree: tree}
+	dir := filepath.Join(mountTest(t, p), "subdir")
+	held, err := os.Open(dir)
+	require.NoError(t, err)
+	defer func() { _ = held.Close() }()
+	setWhy := func(why error) {
+		tree.mu.Lock()
+		defer tree.mu.Unlock()
+		tree.why = why
+	}
+	setWhy(resolver.ErrUnavailable) // Peek is false
+	p.Changed(resolver.Root, []string{"subdir"})
+	told := make(chan struct{})
+	p.mount.Load().tell(func() { close(told) })
+	<-told
+	setWhy(nil)
+	for _, path := range []string{dir, fmt.Sprintf("/proc/self/fd/%d", held.Fd())} {
+		_, err := os.ReadDir(path)
+		assert.NoError(t, err)
+		_, err = os.Stat(filepath.Join(path, "."))
+		assert.NoError(t, err)
+	}
+}
+
 func missing(path string) bool { return unix.Access(path, unix.F_OK) == unix.ENOENT }
 
 // until waits for something that comes by itself.

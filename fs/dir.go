@@ -122,7 +122,7 @@ func (n *dirNode) child(ctx context.Context, node *resolver.Node, out *fuse.Entr
 	}
 	if node.Dir {
 		// One that was moved or renamed is known under its id.
-		if known := n.provider.dirs.find(node.ID); known != nil && known.StableAttr().Ino == stable.Ino && !known.Forgotten() {
+		if known := n.provider.dirs.find(node.ID); known != nil && known.StableAttr().Ino == stable.Ino {
 			known.refresh(node)
 			return known.EmbeddedInode()
 		}

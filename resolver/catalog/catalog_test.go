@@ -327,6 +327,12 @@ func TestReaddir_AsksAgainForALaterPage(t *testing.T) {
 				time.Sleep(time.Minute)
 				assert.EqualValues(t, 12, s.lists.Load(), "it ends")
 				assert.Equal(t, l.Nodes, old.Nodes)
+
+				s.fail(resolver.WithRetryAfter(kind, time.Hour))
+				time.Sleep(ttl)
+				renewed(t, c, resolver.Root)
+				time.Sleep(2 * time.Hour)
+				assert.EqualValues(t, 15, s.lists.Load(), "nobody waits for an hour")
 			})
 		})
 	}

@@ -19,6 +19,9 @@ const (
 	// begins with pagePause and doubles.
 	pageTries = 3
 	pagePause = time.Second
+	// longPause is one that a provider may ask for and that nobody waits for: a
+	// listing that fails now is asked for again when it is looked at.
+	longPause = 30 * time.Second
 	// maxPages is beyond any real directory.
 	maxPages = 1_000_000
 )
@@ -134,11 +137,12 @@ func (c *Catalog) patiently(ctx context.Context, dir resolver.ID, cursor string,
 		page, err = c.page(ctx, dir, cursor, ask)
 		passing := errors.Is(err, resolver.ErrThrottled) ||
 			cursor != "" && errors.Is(err, resolver.ErrUnavailable) && !errors.Is(err, resolver.ErrDown)
-		if try == pageTries || !passing {
+		pause := max(pagePause<<try, resolver.RetryAfter(err))
+		if try == pageTries || !passing || pause > longPause {
 			return page, err
 		}
 		select {
-		case <-time.After(max(pagePause<<try, resolver.RetryAfter(err))):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return page, err
 		}

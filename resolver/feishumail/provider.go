@@ -15,19 +15,21 @@ import (
 
 // Provider provides one mailbox. Its methods may be called in parallel.
 type Provider struct {
-	cfg    Config
-	zone   *time.Location
-	limits *limit.Limits
-	app    atomic.Pointer[feishu.App]
-	proven atomic.Pointer[time.Time] // when bodies were last seen to be readable; nil for never
+	cfg      Config
+	zone     *time.Location
+	revision string
+	limits   *limit.Limits
+	app      atomic.Pointer[feishu.App]
+	proven   atomic.Pointer[time.Time] // when bodies were last seen to be readable; nil for never
 }
 
 var (
-	_ resolver.Provider  = (*Provider)(nil)
-	_ resolver.Batcher   = (*Provider)(nil)
-	_ resolver.Pacer     = (*Provider)(nil)
-	_ resolver.Updater   = (*Provider)(nil)
-	_ resolver.Accounter = (*Provider)(nil)
+	_ resolver.Provider   = (*Provider)(nil)
+	_ resolver.Batcher    = (*Provider)(nil)
+	_ resolver.Pacer      = (*Provider)(nil)
+	_ resolver.Updater    = (*Provider)(nil)
+	_ resolver.Accounter  = (*Provider)(nil)
+	_ resolver.Revisioner = (*Provider)(nil)
 )
 
 // New makes a provider from a valid cfg. Limits are those of the process; with
@@ -36,7 +38,10 @@ func New(cfg Config, limits *limit.Limits) *Provider {
 	if limits == nil {
 		limits = limit.New(nil, nil)
 	}
-	p := &Provider{cfg: cfg, zone: cfg.zone(), limits: limits}
+	p := &Provider{
+		cfg: cfg, zone: cfg.zone(), limits: limits,
+		revision: fmt.Sprint(cfg.Since, cfg.Inline, cfg.Folders),
+	}
 	p.app.Store(feishu.Open(cfg.feishu(), limits))
 	return p
 }
@@ -62,9 +67,7 @@ func (p *Provider) Close() error { return p.app.Load().Close() }
 
 // Revision changes with what the configuration has listed: a listing that was
 // made for less, or for more, is made anew.
-func (p *Provider) Revision() string {
-	return fmt.Sprint(p.cfg.Since, p.cfg.Inline, p.cfg.Folders)
-}
+func (p *Provider) Revision() string { return p.revision }
 
 // Account is the host, the app and the mailbox.
 func (p *Provider) Account() string { return p.app.Load().Account() + "/" + p.cfg.Mailbox }

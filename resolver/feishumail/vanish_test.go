@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/attachfs/attachfs/resolver"
+	"github.com/attachfs/attachfs/resolver/feishu/feishusim"
 	"github.com/attachfs/attachfs/resolver/feishumail"
 )
 
@@ -68,4 +69,34 @@ func TestProvider_RevisionFollowsTheSettings(t *testing.T) {
 	assert.NotEqual(t, plain, revision(func(c *feishumail.Config) { c.Since = time.Hour }))
 	assert.NotEqual(t, plain, revision(func(c *feishumail.Config) { c.Inline = true }))
 	assert.NotEqual(t, plain, revision(func(c *feishumail.Config) { c.Folders = []string{"Inbox"} }))
+}
+
+// When the newest messages are all gone, that is found out at the first page and
+// not at the last.
+func TestProvider_UpdateAfterAClearing(t *testing.T) {
+	s, cfg := start(t)
+	ids := fill(s, 100)
+	p := connect(t, cfg)
+	_, mark := list(t, p, inbox)
+	for _, id := range ids[70:] {
+		s.RemoveMessage(mailbox, id.Message)
+	}
+	s.ResetCounts()
+	_, _, _, err := update(t, p, mark)
+	require.ErrorIs(t, err, resolver.ErrUnsupported)
+	assert.Equal(t, 1, s.Counts(feishusim.Messages).Calls)
+}
+
+// Old mails that came in today may fill the first page, in order by chance.
+func TestProvider_SinceLooksAtASecondPage(t *testing.T) {
+	s, cfg := start(t)
+	cfg.Since = 24 * time.Hour
+	s.SetOrder(feishusim.NewestFirst)
+	for i := range 40 {
+		put(s, "old", time.Now().Add(-time.Duration(48+i)*time.Hour), "a")
+	}
+	page, err := connect(t, cfg).List(t.Context(), inbox, "")
+	require.NoError(t, err)
+	assert.Empty(t, page.Entries)
+	assert.NotEmpty(t, page.Next)
 }
