@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"github.com/attachfs/attachfs/resolver"
 )
@@ -27,7 +28,7 @@ func (m *Mount) request(ctx context.Context, u resolver.Urgency) (work context.C
 	if !ok {
 		return work, func() { cancel(nil); expire() }
 	}
-	work = resolver.WithDemand(work, resolver.NewDemand(u, func() uint64 { return program(caller.Pid) }))
+	work = resolver.WithDemand(work, resolver.NewDemand(u, func() resolver.Client { return client(caller.Pid) }))
 	stop := context.AfterFunc(ctx, func() {
 		for work.Err() == nil {
 			if dying(caller.Pid) {
@@ -57,21 +58,31 @@ func dying(tid uint32) bool {
 	return killPending(string(status))
 }
 
-// program is the process that thread tid belongs to, or tid itself if that
-// cannot be told.
-func program(tid uint32) uint64 {
+// client is the process that thread tid belongs to, and the group of that.
+func client(tid uint32) resolver.Client {
+	c := resolver.Client{Process: process(tid)}
+	c.Job = c.Process
+	if group, err := unix.Getpgid(c.Process); err == nil && tid != 0 {
+		c.Job = group
+	}
+	return c
+}
+
+// process is the one that thread tid belongs to, or tid itself if that cannot be
+// told.
+func process(tid uint32) int {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(int(tid)) + "/status")
 	if err != nil {
-		return uint64(tid)
+		return int(tid)
 	}
 	for line := range strings.Lines(string(status)) {
 		if id, ok := strings.CutPrefix(line, "Tgid:"); ok {
-			if n, err := strconv.ParseUint(strings.TrimSpace(id), 10, 64); err == nil {
+			if n, err := strconv.Atoi(strings.TrimSpace(id)); err == nil {
 				return n
 			}
 		}
 	}
-	return uint64(tid)
+	return int(tid)
 }
 
 // killPending looks for SIGKILL among the pending signals in the text of a

@@ -118,11 +118,13 @@ func TestRequest_Done(t *testing.T) {
 	}
 }
 
-// All threads of a process are one program.
-func TestProgram(t *testing.T) {
-	self := uint64(os.Getpid())
-	assert.Equal(t, self, program(uint32(unix.Gettid())))
-	assert.Equal(t, self, program(uint32(self)))
-	alone := gone(t)
-	assert.Equal(t, uint64(alone), program(alone), "who is gone stands for himself")
+// All threads of a process are one program, and those that were started together
+// one job.
+func TestClient(t *testing.T) {
+	self := resolver.Client{Job: unix.Getpgrp(), Process: os.Getpid()}
+	assert.Equal(t, self, client(uint32(unix.Gettid())))
+	assert.Equal(t, self, client(uint32(self.Process)))
+	alone := int(gone(t))
+	assert.Equal(t, resolver.Client{Job: alone, Process: alone}, client(uint32(alone)), "who is gone stands for himself")
+	assert.Zero(t, client(0), "a caller of another pid namespace has no number")
 }

@@ -20,18 +20,27 @@ const (
 	Read
 )
 
+// Client is the program that asks. The zero value is one that is not known.
+type Client struct {
+	// Job is its process group: what a shell starts by one command line, such
+	// as all the children of one xargs.
+	Job int
+	// Process is its number.
+	Process int
+}
+
 // Demand tells who wants a call, and how urgently. It travels in a context; a
 // call may become more urgent while it waits, never less. Its methods may be
 // called in parallel.
 type Demand struct {
-	client  func() uint64
+	client  func() Client
 	urgency atomic.Int32
 }
 
 // NewDemand makes a demand. Client tells programs apart, so that one with many
 // requests does not crowd out one with few; it is called when the demand has to
 // queue, and may be nil.
-func NewDemand(u Urgency, client func() uint64) *Demand {
+func NewDemand(u Urgency, client func() Client) *Demand {
 	d := &Demand{client: client}
 	d.urgency.Store(int32(u))
 	return d
@@ -50,10 +59,10 @@ func (d *Demand) Raise(u Urgency) {
 	}
 }
 
-// Client is the program that asks, 0 when it is not known.
-func (d *Demand) Client() uint64 {
+// Client is the program that asks.
+func (d *Demand) Client() Client {
 	if d.client == nil {
-		return 0
+		return Client{}
 	}
 	return d.client()
 }

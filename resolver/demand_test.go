@@ -10,7 +10,7 @@ import (
 )
 
 func TestDemand_RaiseOnly(t *testing.T) {
-	d := resolver.NewDemand(resolver.Ahead, func() uint64 { return 7 })
+	d := resolver.NewDemand(resolver.Ahead, func() resolver.Client { return resolver.Client{Job: 5, Process: 7} })
 	d.Raise(resolver.Background)
 	assert.Equal(t, resolver.Ahead, d.Urgency())
 	var raising sync.WaitGroup
@@ -19,7 +19,7 @@ func TestDemand_RaiseOnly(t *testing.T) {
 	}
 	raising.Wait()
 	assert.Equal(t, resolver.Read, d.Urgency())
-	assert.EqualValues(t, 7, d.Client())
+	assert.Equal(t, resolver.Client{Job: 5, Process: 7}, d.Client())
 }
 
 func TestDemandOf(t *testing.T) {

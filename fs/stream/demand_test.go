@@ -18,7 +18,7 @@ import (
 func TestTransfer_IsAsUrgentAsItsReaders(t *testing.T) {
 	inBubble(t, 64*mib, func(t *testing.T, r *rig) {
 		h := r.open(r.put("f", 20*mib))
-		reader := resolver.NewDemand(resolver.Read, func() uint64 { return 42 })
+		reader := resolver.NewDemand(resolver.Read, func() resolver.Client { return resolver.Client{Process: 42} })
 		ctx := resolver.WithDemand(t.Context(), reader)
 		require.True(t, r.readContext(ctx, h, r.contentOf(h), 0, 128*kib))
 		synctest.Wait()
@@ -31,7 +31,7 @@ func TestTransfer_IsAsUrgentAsItsReaders(t *testing.T) {
 		seen := len(r.lender.demands)
 		r.lender.mu.Unlock()
 		assert.Equal(t, resolver.Read, first.Urgency())
-		assert.EqualValues(t, 42, first.Client())
+		assert.Equal(t, 42, first.Client().Process)
 
 		// The reader goes on, and what is ahead of him waits for a link.
 		for off := int64(128 * kib); off < mib; off += 128 * kib {
@@ -44,7 +44,7 @@ func TestTransfer_IsAsUrgentAsItsReaders(t *testing.T) {
 		require.NotEmpty(t, ahead, "nothing is fetched ahead")
 		for _, d := range ahead {
 			assert.Equal(t, resolver.Ahead, d.Urgency())
-			assert.EqualValues(t, 42, d.Client())
+			assert.Equal(t, 42, d.Client().Process)
 		}
 
 		done := make(chan bool)

@@ -81,6 +81,8 @@ func (f facts) with(attrs ...slog.Attr) facts {
 // tell says in words what message is about; nothing if it does not know it.
 func (f facts) tell(message string) string {
 	switch message {
+	case "link wanted":
+		return "needs a link for " + f.file()
 	case "link call":
 		return f.linkCall()
 	case "link call refused, asking in parts":

@@ -40,6 +40,7 @@ func TestNarrator_Tells(t *testing.T) {
 		attrs   []any
 		want    string
 	}{
+		{"wanted", "link wanted", []any{"file", file}, `needs a link for "纪要 1.txt"`},
 		{"batch", "link call", []any{"lane", "links", "group", "g", "files", 20, "siblings", 19, "waited", 812 * time.Millisecond},
 			"asked for 20 links in one call (1 wanted, 19 likely next), waited 0.8 s for its turn"},
 		{"batch without siblings", "link call", []any{"files", 3, "siblings", 0, "waited", time.Millisecond}, "asked for 3 links in one call"},

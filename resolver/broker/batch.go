@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// neglectedEvery is which batch of a lane is led by the program that was
+	// neglectedEvery is which batch of a lane is led by the job that was
 	// not served for longest, however urgent others are, so that none starves.
 	neglectedEvery = 8
 	// outage is how many calls of a lane in a row without an answer acquit the
@@ -36,11 +36,17 @@ func (b *Broker) batchOf(id resolver.ID) (batch resolver.Batch, err error) {
 	return batch, err
 }
 
-// program is who asks, with what is as urgent to it: people who wait come
-// first, whatever it is that they wait for.
-type program struct {
+// job is who asks, with what is as urgent to it: people who wait come first,
+// whatever it is that they wait for.
+type job struct {
 	urgency resolver.Urgency // at most Stat
-	client  uint64
+	group   int              // of processes
+}
+
+// program is one process of a job.
+type program struct {
+	job
+	process int
 }
 
 // standing is a pending request as it stands when a batch is made.
@@ -48,12 +54,17 @@ type standing struct {
 	*request
 	program program
 	urgency resolver.Urgency
-	crowd   int // pending requests of its program
+	crowd   int // pending requests of its job
+	own     int // those of its program
 }
 
+// compare puts the people of few requests before a crowd. A scanner that starts
+// a process for each file is a crowd by its job; where a desktop starts all its
+// programs as one job, their own requests tell.
 func (s standing) compare(o standing) int {
 	return cmp.Or(
-		cmp.Compare(o.program.urgency, s.program.urgency), cmp.Compare(s.crowd, o.crowd),
+		cmp.Compare(o.program.urgency, s.program.urgency),
+		cmp.Compare(s.crowd, o.crowd), cmp.Compare(s.own, o.own),
 		cmp.Compare(o.urgency, s.urgency), cmp.Compare(s.number, o.number),
 	)
 }
@@ -63,17 +74,18 @@ func (s standing) compare(o standing) int {
 func (l *lane) queueLocked() []standing {
 	now := time.Now()
 	queue := make([]standing, 0, len(l.pending))
-	crowds := make(map[program]int)
+	crowds, owns := make(map[job]int), make(map[program]int)
 	for _, r := range l.pending {
 		if r.due(now) {
 			urgency, client := r.urgency()
-			p := program{min(urgency, resolver.Stat), client}
+			p := program{job{min(urgency, resolver.Stat), client.Job}, client.Process}
 			queue = append(queue, standing{request: r, program: p, urgency: urgency})
-			crowds[p]++
+			crowds[p.job]++
+			owns[p]++
 		}
 	}
 	for i := range queue {
-		queue[i].crowd = crowds[queue[i].program]
+		queue[i].crowd, queue[i].own = crowds[queue[i].program.job], owns[queue[i].program]
 	}
 	slices.SortFunc(queue, standing.compare)
 	return queue
@@ -161,11 +173,11 @@ func (l *lane) batchLocked(lead *request, queue []standing, most int) []*request
 // outLocked reports whether the provider has no answer for anybody.
 func (l *lane) outLocked() bool { return l.lost >= outage }
 
-// neglectedLocked is the oldest request of the program that waits longest for a
+// neglectedLocked is the oldest request of the job that waits longest for a
 // batch with any of its requests.
 func (l *lane) neglectedLocked(queue []standing) *request {
 	waits := func(s standing) time.Time {
-		if served := l.served[s.program]; served.After(s.since) {
+		if served := l.served[s.program.job]; served.After(s.since) {
 			return served
 		}
 		return s.since
@@ -175,16 +187,16 @@ func (l *lane) neglectedLocked(queue []standing) *request {
 	}).request
 }
 
-// rodeLocked notes the programs of which requests ride by now, and forgets
+// rodeLocked notes the jobs of which requests ride by now, and forgets
 // those that were not in the queue.
 func (l *lane) rodeLocked(queue []standing) {
-	served, now := make(map[program]time.Time), time.Now()
+	served, now := make(map[job]time.Time), time.Now()
 	for _, s := range queue {
-		switch before, ok := l.served[s.program]; {
+		switch before, ok := l.served[s.program.job]; {
 		case s.riding:
-			served[s.program] = now
-		case ok && served[s.program].IsZero():
-			served[s.program] = before
+			served[s.program.job] = now
+		case ok && served[s.program.job].IsZero():
+			served[s.program.job] = before
 		}
 	}
 	l.served = served

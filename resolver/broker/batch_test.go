@@ -42,12 +42,17 @@ func group(n, size int) (*resolvertest.Fake, []resolver.ID) {
 }
 
 // opens acquires all ids at once in the name of one program.
-func opens(ctx context.Context, b *broker.Broker, u resolver.Urgency, client uint64, ids ...resolver.ID) (wait func() []result) {
+func opens(ctx context.Context, b *broker.Broker, u resolver.Urgency, program int, ids ...resolver.ID) (wait func() []result) {
+	return opensAs(ctx, b, u, func(int) resolver.Client { return resolver.Client{Job: program, Process: program} }, ids...)
+}
+
+// opensAs acquires all ids at once, each in the name of its own client.
+func opensAs(ctx context.Context, b *broker.Broker, u resolver.Urgency, client func(i int) resolver.Client, ids ...resolver.ID) (wait func() []result) {
 	results := make([]result, len(ids))
 	var wg sync.WaitGroup
 	for i, id := range ids {
 		wg.Go(func() {
-			d := resolver.NewDemand(u, func() uint64 { return client })
+			d := resolver.NewDemand(u, func() resolver.Client { return client(i) })
 			results[i].lease, results[i].err = b.Acquire(resolver.WithDemand(ctx, d), resolver.File{ID: id})
 		})
 	}

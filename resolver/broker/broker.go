@@ -86,6 +86,7 @@ func (b *Broker) Acquire(ctx context.Context, f resolver.File) (*resolver.Lease,
 		if r == nil {
 			return lease, err
 		}
+		b.log.Debug("link wanted", "file", f.ID)
 		select {
 		case <-r.done:
 			if r.epoch >= w.epoch {

@@ -12,8 +12,8 @@
 //
 // Files that one call takes together ride in one. Who rides is decided when the
 // call may be made, not before: those whom somebody waits for first, of them
-// those of programs that ask for few, then reads before opens, then the oldest.
-// Free places go to siblings, which are likely to be asked for next. A refusal
+// those of jobs and programs that ask for few, then reads before opens, then the
+// oldest. Free places go to siblings, which are likely to be asked for next. A refusal
 // of a whole call is narrowed down by asking in parts.
 //
 // A provider that has no answer now (unavailable, throttled) is asked again,

@@ -31,10 +31,10 @@ type lane struct {
 	dispatching bool             // a goroutine is at it
 	turn        *resolver.Demand // of the turn waited for, nil if none is
 	batches     int
-	answered    time.Time             // when a call last was
-	lost        int                   // calls since then that were not
-	probe       time.Time             // the next one, while that is an outage
-	served      map[program]time.Time // when a batch last took of those that wait
+	answered    time.Time         // when a call last was
+	lost        int               // calls since then that were not
+	probe       time.Time         // the next one, while that is an outage
+	served      map[job]time.Time // when a batch last took of those that wait
 }
 
 // turnLocked is the demand of the turn that the request waits for, or nil.

@@ -69,7 +69,7 @@ func TestLane_ManyOpensAtAPace(t *testing.T) {
 func TestLane_ServesWhoNeedsItMost(t *testing.T) {
 	for name, c := range map[string]struct {
 		many, one resolver.Urgency
-		client    uint64 // of the one
+		client    int // of the one
 	}{
 		"a read before opens":          {resolver.Stat, resolver.Read, 1},
 		"an open before what is ahead": {resolver.Ahead, resolver.Stat, 1},
@@ -92,6 +92,38 @@ func TestLane_ServesWhoNeedsItMost(t *testing.T) {
 	}
 }
 
+// A scanner that starts a process for each file is told by its job; a program
+// of the same job is told by having few requests of its own.
+func TestLane_CrowdOfProcesses(t *testing.T) {
+	for name, c := range map[string]struct {
+		scanner func(i int) resolver.Client
+		person  resolver.Client
+	}{
+		"a process for each file": {
+			func(i int) resolver.Client { return resolver.Client{Job: 10, Process: 100 + i} },
+			resolver.Client{Job: 20, Process: 20},
+		},
+		"a desktop of one job": {
+			func(int) resolver.Client { return resolver.Client{Job: 10, Process: 11} },
+			resolver.Client{Job: 10, Process: 20},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inGroup(t, 301, 1, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+				f.SetTurn(pace(perSecond))
+				b := newBroker(t, f)
+				scan := opensAs(t.Context(), b, resolver.Read, c.scanner, ids[:8]...)
+				time.Sleep(2500 * ms)
+				before := f.Calls(resolvertest.Resolve)
+				person := func(int) resolver.Client { return c.person }
+				assertLent(t, opensAs(t.Context(), b, resolver.Read, person, ids[300])())
+				assert.Equal(t, before, callOf(f, ids[300]), "the person is served by the next call")
+				assertLent(t, scan())
+			})
+		})
+	}
+}
+
 // Programs that ask for one file at a time are served before one that asks for
 // many, but not always.
 func TestLane_CrowdDoesNotStarve(t *testing.T) {
@@ -107,7 +139,7 @@ func TestLane_CrowdDoesNotStarve(t *testing.T) {
 		for i, walk := range [][]resolver.ID{ids[200:300], ids[300:400], ids[400:]} {
 			walkers.Go(func() {
 				for _, id := range walk {
-					opens(ctx, b, resolver.Stat, uint64(i+3), id)()
+					opens(ctx, b, resolver.Stat, i+3, id)()
 				}
 			})
 		}
@@ -422,7 +454,7 @@ func TestLane_Crowd(t *testing.T) {
 			for range 5 {
 				i := rand.IntN(len(ids))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(1000))*ms)
-				d := resolver.NewDemand(resolver.Urgency(rand.IntN(4)), func() uint64 { return uint64(i % 7) })
+				d := resolver.NewDemand(resolver.Urgency(rand.IntN(4)), func() resolver.Client { return resolver.Client{Job: i % 3, Process: i % 7} })
 				lease, err := b.Acquire(resolver.WithDemand(ctx, d), resolver.File{ID: ids[i]})
 				switch {
 				case err != nil && i != 11 && i != 12:

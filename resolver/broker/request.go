@@ -10,8 +10,8 @@ import (
 // waiter is one call of Acquire.
 type waiter struct {
 	demand *resolver.Demand
-	client uint64 // of the demand, which is not asked with a lock held
-	epoch  uint64 // of the broker when it came; an answer from before is not for it
+	client resolver.Client // of the demand, which is not asked with a lock held
+	epoch  uint64          // of the broker when it came; an answer from before is not for it
 }
 
 // request is one file asked for, and those who wait for it. While it is there
@@ -87,8 +87,8 @@ func (r *request) start(now time.Time, patience time.Duration) {
 }
 
 // urgency is that of the most urgent waiter by now, and his program.
-func (r *request) urgency() (resolver.Urgency, uint64) {
-	urgency, client := resolver.Background, uint64(0)
+func (r *request) urgency() (resolver.Urgency, resolver.Client) {
+	urgency, client := resolver.Background, resolver.Client{}
 	if r.ahead {
 		urgency = resolver.Ahead
 	}
