@@ -19,7 +19,7 @@ import (
 )
 
 // How long something may take that is said to be at once, on a slow machine.
-const atOnce = 5 * time.Second
+const atOnce = 8 * time.Second
 
 func TestProviderDown_AtARestart(t *testing.T) {
 	t.Parallel()
@@ -162,16 +162,18 @@ func TestEarlyDeath_IsLearnt(t *testing.T) {
 		Terms: linksim.Terms{Lifetime: time.Hour, Early: time.Hour - time.Second},
 	})
 	_, dir := mountTerms(t, origin, "batch = 1\n", settings{read: `window = "1MiB"`})
-	for i, most := range []int{5, 2} {
+	for i, reading := range []time.Duration{4 * time.Second, 12 * time.Second} {
 		origin.ResetCounts()
+		began := time.Now()
 		name := fmt.Sprintf("%05d.pdf", i)
-		readFor(t, filepath.Join(dir, "d", name), files[name], 4*time.Second)
-		counts := origin.Counts()
-		assert.LessOrEqual(t, counts.DeadUses, most, "of %d requests", counts.Gets)
-		assert.LessOrEqual(t, counts.LinkCalls, 12, "links that last half of their life")
+		readFor(t, filepath.Join(dir, "d", name), files[name], reading)
+		lives, counts := int(time.Since(began)/time.Second), origin.Counts()
+		assert.LessOrEqual(t, counts.LinkCalls, 3*(lives+1), "links that last half of their life")
 		if i == 0 {
 			assert.NotZero(t, counts.DeadUses, "nothing to learn from")
+			continue
 		}
+		assert.LessOrEqual(t, counts.DeadUses, lives/2, "of %d requests", counts.Gets)
 	}
 }
 
