@@ -148,7 +148,7 @@ func TestPartialBatch_OthersAreServed(t *testing.T) {
 	}
 	// The one without a URL is asked for again, with pauses that double, and once
 	// more by the kernel.
-	assert.LessOrEqual(t, origin.Counts().LinkCalls, 16)
+	assert.LessOrEqual(t, origin.Counts().LinkCalls, 24)
 }
 
 func TestBadApple_OthersAreServed(t *testing.T) {
@@ -168,8 +168,8 @@ func TestBadApple_OthersAreServed(t *testing.T) {
 		requireSame(t, contentOf(t, files[name]), got.bytes)
 	}
 	// Halves of halves; those who come to want their files in the meantime
-	// may cost another search.
-	assert.LessOrEqual(t, origin.Counts().LinkCalls, 22)
+	// may cost another search or two, and one by one would cost 32 each.
+	assert.LessOrEqual(t, origin.Counts().LinkCalls, 30)
 }
 
 // The program that began a call for links is killed. Those who wait for other

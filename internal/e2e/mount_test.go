@@ -24,7 +24,7 @@ const (
 	// token is what every simulated API wants; it must not be printed.
 	token = linksim.Marker + "-api-token"
 	// patience bounds what a test waits for.
-	patience = 30 * time.Second
+	patience = time.Minute
 )
 
 // needFUSE skips the test where nothing can be mounted; in CI that is a failure.

@@ -75,7 +75,7 @@ func TestRates_LetInWhoWaited(t *testing.T) {
 	for get(t, s, token, path).code() == 99991400 {
 	}
 	assert.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond)
-	assert.Less(t, time.Since(began), time.Second)
+	assert.Less(t, time.Since(began), 10*time.Second)
 }
 
 func TestRates_AreSharedByTheApp(t *testing.T) {
