@@ -133,6 +133,9 @@ func (f *finder) walk(value any, folder string, at time.Time) {
 // add completes a file and returns its place. One that is there already only
 // takes the link.
 func (f *finder) add(n file) {
+	if onDrive(n.key) {
+		n.link = nil // it would lack the headers
+	}
 	if at := f.find(n.fileID, n.key); at >= 0 {
 		f.found[at].link = cmp.Or(f.found[at].link, n.link)
 		return
@@ -145,9 +148,6 @@ func (f *finder) add(n file) {
 	n.name = cmp.Or(n.name, nameOf(n.key), n.fileID)
 	if uploaded := timeOf(n.key); !uploaded.IsZero() {
 		n.time = uploaded
-	}
-	if onDrive(n.key) {
-		n.link = nil // it would lack the headers
 	}
 	f.found = append(f.found, n)
 }

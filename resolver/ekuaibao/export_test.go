@@ -23,3 +23,11 @@ func (c Config) Locator(address string) Config {
 	c.locator = address
 	return c
 }
+
+// LongAgo makes it long ago that the host was found.
+func (p *Provider) LongAgo() {
+	c := p.client()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sought = c.sought.Add(-doubtAgain)
+}

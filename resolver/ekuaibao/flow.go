@@ -74,15 +74,15 @@ func (a flowFiles) file(f flowFile, folder string, d document, kind string) file
 	if kind != "" || f.FileID == "" || f.Key == "" {
 		n.id = join(partKind, d.id(), f.part())
 	}
-	if n.name == "" && kind != "" {
-		n.name = f.invoiceName(kind)
+	if n.name == "" && (kind != "" || n.key == "") {
+		n.name = f.fallback(cmp.Or(kind, "attachment"))
 	}
 	return n
 }
 
-// invoiceName is a name for an invoice, or receipt, that has none: its code and
-// number, which the API has swapped.
-func (f flowFile) invoiceName(kind string) string {
+// fallback is a name for what has none: the code and the number of an invoice,
+// which the API has swapped, else what key or link say.
+func (f flowFile) fallback(kind string) string {
 	address, _, _ := strings.Cut(f.URL.Reveal(), "?")
 	name, err := url.PathUnescape(address[strings.LastIndexByte(address, '/')+1:])
 	if err != nil {

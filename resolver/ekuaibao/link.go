@@ -107,8 +107,12 @@ func (p *Provider) links(ctx context.Context, ids []resolver.ID) (map[resolver.I
 		return p.invoiceLinks(ctx, ids)
 	default:
 		answers, err := p.storedLinks(ctx, ids)
-		if group == driveGroup && (errors.Is(err, errCall) || resolver.Refused(err)) {
+		switch {
+		case group != driveGroup:
+		case resolver.Refused(err):
 			err = fmt.Errorf("%w (%w)", errDrive, err)
+		case errors.Is(err, api.ErrToken): // which other calls are made with
+			err = fmt.Errorf("%w (%v)", errDrive, err)
 		}
 		return answers, err
 	}
