@@ -18,7 +18,8 @@ func (p *Provider) Check(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var counts, missing []string
-	newest := ""
+	var newest resolver.ID
+	where := ""
 	for _, kind := range p.cfg.types() {
 		last, count, err := p.edge(ctx, kind, "desc")
 		switch {
@@ -30,7 +31,8 @@ func (p *Provider) Check(ctx context.Context) ([]string, error) {
 		}
 		counts = append(counts, fmt.Sprintf("%s %d", kind, count))
 		if newest == "" && last != nil {
-			newest = string(join(monthKind, kind, startOf(last.created()).Format(monthFormat)))
+			month := startOf(last.created()).Format(monthFormat)
+			newest, where = join(monthKind, kind, month), kind+" "+month
 		}
 	}
 	lines := []string{"logged in at " + h.address + " as " + p.account}
@@ -44,9 +46,9 @@ func (p *Provider) Check(ctx context.Context) ([]string, error) {
 	if newest == "" {
 		return lines, nil
 	}
-	page, err := p.List(ctx, resolver.ID(newest), "")
+	page, err := p.List(ctx, newest, "")
 	if err != nil {
 		return lines, err
 	}
-	return append(lines, fmt.Sprintf("documents with attachments on the first page of %s: %d", newest, len(page.Entries))), nil
+	return append(lines, fmt.Sprintf("documents with attachments on the first page of %s: %d", where, len(page.Entries))), nil
 }

@@ -301,6 +301,10 @@ func (p *Provider) directory(d document, files []file) resolver.Entry {
 	return dir
 }
 
+// version is that of all files: what is uploaded anew has another key, and so is
+// another file.
+const version = "1"
+
 // entries are the files of a folder, and its thumbnails.
 func (p *Provider) entries(d document, files []file, folder string) []resolver.Entry {
 	var entries, thumbs []resolver.Entry
@@ -308,7 +312,7 @@ func (p *Provider) entries(d document, files []file, folder string) []resolver.E
 		if f.folder != folder {
 			continue
 		}
-		e := resolver.Entry{ID: f.id, Name: f.name, Size: resolver.SizeUnknown, ModTime: f.time, Link: f.link}
+		e := resolver.Entry{ID: f.id, Name: f.name, Version: version, Size: resolver.SizeUnknown, ModTime: f.time, Link: f.link}
 		if onDrive(f.key) {
 			if size := readDrive(f.key).Size; size.told {
 				e.Size = size.bytes
@@ -317,7 +321,7 @@ func (p *Provider) entries(d document, files []file, folder string) []resolver.E
 		entries = append(entries, e)
 		if kind, texts := split(f.id); kind == fileKind && isPicture(f.name) && !onDrive(f.key) {
 			thumbs = append(thumbs, resolver.Entry{
-				ID: join(thumbKind, texts...), Name: f.name, Size: resolver.SizeUnknown, ModTime: f.time,
+				ID: join(thumbKind, texts...), Name: f.name, Version: version, Size: resolver.SizeUnknown, ModTime: f.time,
 			})
 		}
 	}
