@@ -22,13 +22,13 @@ const maxLooks = 8
 // file is one version of one file, while somebody holds it or bytes of it are
 // on their way.
 type file struct {
-	src    *Source
-	key    fileKey
-	entry  resolver.File
-	digest *digest // nil if no digest was promised
+	src   *Source
+	key   fileKey
+	entry resolver.File
 
 	mu        sync.Mutex // guards the following
 	holders   int
+	digest    *digest      // nil as long as none was promised
 	size      int64        // unknown until pinned, if the listing did not tell
 	pinned    *sight       // what the first good reply showed; nil before
 	object    cache.Object // what the pages are remembered as; set with pinned
@@ -301,11 +301,23 @@ func (f *file) endVersionLocked(err error) {
 	}
 }
 
+// promise takes the digest that a reply told, if there is none yet.
+func (f *file) promise(told *digest) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.digest == nil {
+		f.digest = told
+	}
+}
+
 // verify adds a page to the digest, if one was promised. A version whose bytes
 // turn out to be others ends and is forgotten, so that the next open begins
 // anew.
 func (f *file) verify(object cache.Object, p int64, page *cache.Page) error {
-	err := f.digest.add(f.src.cache, object, p, page)
+	f.mu.Lock()
+	d := f.digest
+	f.mu.Unlock()
+	err := d.add(f.src.cache, object, p, page)
 	if err != nil {
 		f.src.cache.Drop(object)
 		f.mu.Lock()

@@ -49,6 +49,7 @@ func (p pattern) bytes(off int64, n int) []byte {
 type object struct {
 	content        pattern
 	etag, modified string
+	crc            string // the header of a store that has one
 	noRanges       bool
 	noLength       bool
 	noTotal        bool
@@ -138,6 +139,9 @@ func (o *fakeOrigin) answer(req *http.Request, obj object, f fault) *http.Respon
 	}
 	if obj.modified != "" {
 		resp.Header.Set("Last-Modified", obj.modified)
+	}
+	if obj.crc != "" {
+		resp.Header.Set(crcHeader, obj.crc)
 	}
 	start, limit := int64(0), obj.content.size
 	status(http.StatusOK)

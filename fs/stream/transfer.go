@@ -240,6 +240,7 @@ func (t *transfer) request(lease *resolver.Lease, want byteRange) error {
 	}
 	if !t.unsized { // else it is not known to be the file yet
 		lease.Serve()
+		t.f.promise(toldDigest(resp.Header, lease.Link()))
 	}
 	err = t.take(watch, resp.Body)
 	if t.unsized && err == nil {

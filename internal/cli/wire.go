@@ -17,6 +17,7 @@ import (
 	"github.com/attachfs/attachfs/resolver"
 	"github.com/attachfs/attachfs/resolver/broker"
 	"github.com/attachfs/attachfs/resolver/catalog"
+	"github.com/attachfs/attachfs/resolver/ekuaibao"
 	"github.com/attachfs/attachfs/resolver/feishumail"
 	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/manifest"
@@ -154,6 +155,10 @@ func newProvider(options any, limits *limit.Limits, log *slog.Logger) (resolver.
 			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 		return p, nil
+	case *ekuaibao.Config:
+		cfg := *o
+		cfg.Log = log
+		return ekuaibao.New(cfg, limits), nil
 	case *feishumail.Config:
 		cfg := *o
 		cfg.Log = log
