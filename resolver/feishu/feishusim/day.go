@@ -29,21 +29,37 @@ func (s *Server) SetSpentDay(status, code int) {
 	s.limits.spent = refusal{status, code, "can retry"}
 }
 
+// SpendToday takes so many of today's calls of one kind from each app that was
+// added, as if others had made them.
+func (s *Server) SpendToday(call Call, calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.apps {
+		s.today(windowKey{id, call}).calls += calls
+	}
+}
+
 // takeOfDay takes one of today's calls, if there is one. s.mu is held.
 func (s *Server) takeOfDay(key windowKey) bool {
 	most := s.limits.perDay[key.call]
 	if most == 0 {
 		return true
 	}
-	today := s.now().In(beijing).Format(time.DateOnly)
-	d := s.limits.days[key]
-	if d == nil || d.date != today {
-		d = &day{date: today}
-		s.limits.days[key] = d
-	}
+	d := s.today(key)
 	if d.calls >= most {
 		return false
 	}
 	d.calls++
 	return true
+}
+
+// today counts the calls of today. s.mu is held.
+func (s *Server) today(key windowKey) *day {
+	date := s.now().In(beijing).Format(time.DateOnly)
+	d := s.limits.days[key]
+	if d == nil || d.date != date {
+		d = &day{date: date}
+		s.limits.days[key] = d
+	}
+	return d
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,7 +36,7 @@ type library struct {
 }
 
 // open starts a server without rates.
-func open(t testing.TB) library {
+func open(t testing.TB) *library {
 	l := openStrict(t)
 	for _, call := range docCalls {
 		l.SetRate(call)
@@ -44,21 +45,21 @@ func open(t testing.TB) library {
 }
 
 // openStrict starts a server with the documented rates.
-func openStrict(t testing.TB) library {
+func openStrict(t testing.TB) *library {
 	t.Helper()
 	s, err := feishusim.Start()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
 	s.AddApp(feishusim.App{ID: appID, Secret: secret, Scopes: docScopes})
-	return library{s, t, tenantToken(t, s)}
+	return &library{s, t, tenantToken(t, s)}
 }
 
-func (l library) get(path string, query ...string) reply {
+func (l *library) get(path string, query ...string) reply {
 	l.t.Helper()
 	return call(l.t, l.Server, l.token, "GET", path+asQuery(query), "")
 }
 
-func (l library) post(path, body string, query ...string) reply {
+func (l *library) post(path, body string, query ...string) reply {
 	l.t.Helper()
 	return call(l.t, l.Server, l.token, "POST", path+asQuery(query), body)
 }
@@ -73,7 +74,7 @@ func asQuery(pairs []string) string {
 }
 
 // download asks for bytes with the token.
-func (l library) download(path, byteRange string, query ...string) (*http.Response, string) {
+func (l *library) download(path, byteRange string, query ...string) (*http.Response, string) {
 	l.t.Helper()
 	header := http.Header{"Authorization": {"Bearer " + l.token}}
 	if byteRange != "" {
@@ -82,6 +83,13 @@ func (l library) download(path, byteRange string, query ...string) (*http.Respon
 	res, body, err := send(l.t, "GET", l.URL()+path+asQuery(query), "", header)
 	require.NoError(l.t, err)
 	return res, string(body)
+}
+
+// at sets the clock, by which the token may die, and asks for another.
+func (l *library) at(ahead time.Duration) {
+	l.t.Helper()
+	l.SetClock(ahead)
+	l.token = tenantToken(l.t, l.Server)
 }
 
 // items are the objects of a list of r.
