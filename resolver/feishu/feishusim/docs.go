@@ -75,6 +75,7 @@ type item struct {
 	target      *item // of a shortcut
 	modified    time.Time
 	forbidden   bool
+	sealed      bool // its media, to everybody
 	removed     bool
 
 	file  *attachment // of a file
@@ -183,6 +184,12 @@ func (s *Server) SetForbidden(token string, forbidden bool) {
 	if sp := s.docs.space(token); sp != nil {
 		sp.forbidden = forbidden
 	}
+}
+
+// SetSealed says whether a document may be read and its media not be had, as
+// where its owner forbids copies.
+func (s *Server) SetSealed(document string, sealed bool) {
+	s.changeDocs(func(d *docs) { d.items[document].sealed = sealed })
 }
 
 // Remove removes a file, folder, document, medium or node. Links live on.

@@ -73,7 +73,7 @@ func (s *Server) judge(token, extra string) (*medium, verdict) {
 	switch {
 	case !ok || m.removed || m.owner.removed:
 		return nil, mediumMissing
-	case m.forbidden || m.owner.forbidden:
+	case m.forbidden || m.owner.forbidden || m.owner.sealed:
 		return nil, mediumForbidden
 	}
 	needed := m.owner.base != nil && m.owner.base.advanced

@@ -127,6 +127,11 @@ func TestMedia_TokensAmongSeveral(t *testing.T) {
 func TestMedia_GoWithTheirDocument(t *testing.T) {
 	l := open(t)
 	ids := l.AddDocx("", feishusim.Docx{Blocks: []feishusim.Block{feishusim.FileBlock(media("a"))}})
+	l.SetSealed(ids.Document, true)
+	assert.Equal(t, 1061004, l.links("", ids.Media[0]).code())
+	assert.Equal(t, 0, l.get(docxPath(ids.Document)+"/blocks").code(), "may be read all the same")
+	l.SetSealed(ids.Document, false)
+	require.Equal(t, 0, l.links("", ids.Media[0]).code())
 	l.SetForbidden(ids.Document, true)
 	assert.Equal(t, 1061004, l.links("", ids.Media[0]).code())
 	assert.Equal(t, [2]int{403, 1061004}, l.get(mediumPath(ids.Media[0])).refusedWith())
