@@ -10,6 +10,7 @@ const (
 	myLibrary     = "my_library"
 	mostWiki      = 50 // of a page
 	usualSpaces   = 20
+	usualNodes    = 10 // is not printed; a few, so that who wants more asks for them
 	scopeWikiRead = "wiki:wiki:readonly"
 	scopeWiki     = "wiki:wiki"
 )
@@ -109,7 +110,7 @@ func (s *Server) listNodes(q *request) *answer {
 	if refused != nil {
 		return refused
 	}
-	size, ok := pageSize(q, mostWiki, mostWiki)
+	size, ok := pageSize(q, usualNodes, mostWiki)
 	if !ok {
 		return q.endpoint.refuses.bad.answer()
 	}
