@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/attachfs/attachfs/resolver/feishudocs"
 	"github.com/attachfs/attachfs/resolver/feishumail"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
@@ -29,13 +30,14 @@ type options interface {
 // providerTypes makes the empty options of each type of provider. Of their
 // keys, file is a path.
 var providerTypes = map[string]func() options{
+	"feishu-docs": func() options { return new(feishudocs.Config) },
 	"feishu-mail": func() options { return new(feishumail.Config) },
 	"manifest":    func() options { return new(manifest.Config) },
 	"sim":         func() options { return new(sim.Config) },
 }
 
 // laterTypes are in the documents and not in this version.
-var laterTypes = []string{"feishu-docs", "kdocs", "ekuaibao"}
+var laterTypes = []string{"kdocs", "ekuaibao"}
 
 // hiddenTypes are of use to the demonstration only and not suggested.
 var hiddenTypes = []string{"sim"}
