@@ -260,7 +260,7 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	say("  time cat %s/mail/Inbox/*Meter*/* | wc   # 45 files: three calls for links", mountpoint)
 	say("  ls -lR %s/mail                          # one message a second", mountpoint)
 	say("  cp -r %s/pictures /tmp/", mountpoint)
-	say("  cat %s/drive/供应商/*/*/*             # a base: one call for links", mountpoint)
+	say("  wc %s/drive/供应商/*/*/*                # the files in records of a base", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)
 	say("\nor open it in a file manager. attachfs demo -v tells about every call and link.")

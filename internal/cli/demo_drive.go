@@ -62,6 +62,7 @@ func (f driveFiller) add(doc demo.Document) {
 
 func (f driveFiller) addFolder(doc demo.Document) {
 	folder := f.server.AddDriveFolder(f.root, doc.Path)
+	f.server.SetModified(folder, doc.Date)
 	for _, file := range doc.Files {
 		name := path.Base(file.Path)
 		token := f.server.AddDriveFile(folder, feishusim.DriveFile{

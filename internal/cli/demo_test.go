@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,7 +64,14 @@ func TestDemo_DriveHasItAll(t *testing.T) {
 	shown := make(map[string]resolver.Node)
 	walk(t, drive.catalog, resolver.Root, "", shown)
 	assert.Len(t, shown, len(demo.Set(demo.Drive)))
+	top, err := drive.catalog.Readdir(t.Context(), resolver.Root)
+	require.NoError(t, err)
+	dated := make(map[string]time.Time)
+	for _, node := range top.Nodes {
+		dated[node.Name] = node.ModTime
+	}
 	for _, d := range demo.SharedDrive() {
+		assert.True(t, d.Date.Equal(dated[d.Path]), d.Path)
 		for _, f := range d.Files {
 			require.Contains(t, shown, f.Path)
 			assert.True(t, f.ModTime.Equal(shown[f.Path].ModTime), f.Path)

@@ -221,6 +221,11 @@ func (s *Server) Rename(token, name string) {
 	}
 }
 
+// SetModified sets the time of the last change of a file, folder or document.
+func (s *Server) SetModified(token string, at time.Time) {
+	s.changeDocs(func(d *docs) { d.items[token].modified = at })
+}
+
 // found is the item of a token and of a kind, or why q does not get it. s.mu is
 // held.
 func (s *Server) found(q *request, token string, kind Kind) (*item, *answer) {

@@ -95,6 +95,10 @@ func TestDrive_Files(t *testing.T) {
 	newest := l.get(drivePath, "folder_token", folder).items("files")
 	assert.Equal(t, []string{"a/b.pdf", "up again"}, pluck(newest, "name"), "the newest edit first")
 
+	l.SetModified(loop, at.Add(time.Hour))
+	newest = l.get(drivePath, "folder_token", folder).items("files")
+	assert.Equal(t, []string{"up again", "a/b.pdf"}, pluck(newest, "name"))
+
 	l.Rename(file, "c.pdf")
 	l.MoveDriveItem(loop, l.AddDriveFolder("", "elsewhere"))
 	assert.Equal(t, []string{"c.pdf"}, pluck(l.get(drivePath, "folder_token", folder).items("files"), "name"))
