@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -204,7 +205,7 @@ func gather(value any, parts *[]string, depth int) {
 	case string:
 		*parts = append(*parts, v)
 	case float64:
-		*parts = append(*parts, strings.TrimSuffix(fmt.Sprintf("%.6f", v), ".000000"))
+		*parts = append(*parts, strconv.FormatFloat(v, 'f', -1, 64))
 	case bool:
 		*parts = append(*parts, fmt.Sprint(v))
 	case []any:
