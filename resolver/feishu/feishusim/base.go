@@ -78,6 +78,7 @@ type table struct {
 	revision int
 	fields   []Field
 	records  []*record
+	searched time.Time // by the true clock, the last time
 }
 
 type record struct {

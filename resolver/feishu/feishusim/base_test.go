@@ -186,3 +186,14 @@ func TestBase_Changes(t *testing.T) {
 	l.RenameTable(ids.Base, "tbl1", "Sales")
 	assert.Equal(t, "Sales", tables()["name"])
 }
+
+func TestBase_TablesMayBeBusy(t *testing.T) {
+	l := open(t)
+	base, other := l.withOrders(1).Base, l.withOrders(1).Base
+	l.SetTablePause(time.Hour)
+	assert.Equal(t, 0, l.search(base, "{}").code())
+	assert.Equal(t, [2]int{200, 1254291}, l.search(base, "{}").refusedWith())
+	assert.Equal(t, 0, l.search(other, "{}").code(), "of other tables nothing is said")
+	l.SetTablePause(0)
+	assert.Equal(t, 0, l.search(base, "{}").code())
+}

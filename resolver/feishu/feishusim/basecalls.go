@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 )
 
 const (
@@ -37,6 +38,7 @@ var (
 	invalidFilter   = refusal{http.StatusOK, 1254018, "InvalidFilter"}
 	unknownField    = refusal{http.StatusOK, 1254045, "FieldNameNotFound"}
 	invalidFields   = refusal{http.StatusOK, 1254024, "InvalidFieldNames"}
+	tableBusy       = refusal{http.StatusOK, 1254291, "Write conflict"}
 	recordsTooLarge = refusal{http.StatusOK, 1254030, "TooLargeResponse"}
 
 	baseEndpoints = []*endpoint{{
@@ -61,6 +63,20 @@ var (
 // SetLargestPage says how many records one answer of a search may have, more
 // than which are refused as too large, as long records are; 0 is any number.
 func (s *Server) SetLargestPage(records int) { s.changeDocs(func(d *docs) { d.mostRows = records }) }
+
+// SetTablePause says how long a table is busy with a search: who searches it
+// before is refused, as who reads one table in parallel may be. It is not until
+// told otherwise. The time scale shortens it.
+func (s *Server) SetTablePause(d time.Duration) { s.changeDocs(func(docs *docs) { docs.pause = d }) }
+
+// takes says whether a table takes a search now. s.mu is held.
+func (s *Server) takes(t *table) bool {
+	if time.Since(t.searched) < s.scaled(s.docs.pause) {
+		return false
+	}
+	t.searched = time.Now()
+	return true
+}
 
 func (s *Server) baseApp(q *request) *answer {
 	i, refused := s.found(q, q.PathValue("base"), KindBase)
@@ -179,6 +195,9 @@ func (s *Server) searchRecords(q *request) *answer {
 	i, t, refused := s.openTable(q)
 	if refused != nil {
 		return refused
+	}
+	if !s.takes(t) {
+		return tableBusy.answer()
 	}
 	var asked search
 	if len(q.body) > 0 && json.Unmarshal(q.body, &asked) != nil || len(asked.FieldNames) > mostNames {

@@ -55,6 +55,8 @@
 //	how a cell of a sheet tells of an attachment       CellShape
 //	empty pages of other listings                      SetEmptyPages
 //	bases with too few rights that have no records     HideRecords
+//	tables that are read too fast                      SetTablePause
+//	documents whose media nobody may have              SetSealed
 //	any other status and code                          Refuse
 //
 // Guesses without a lever: a day begins in Beijing, and the rate of the call for

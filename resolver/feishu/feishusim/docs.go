@@ -56,6 +56,7 @@ type docs struct {
 	downloads  DownloadConduct
 	mostRows   int   // of an answer of a search; 0 is any number
 	mostValues int64 // bytes of an answer of values
+	pause      time.Duration
 }
 
 func newDocs() docs {

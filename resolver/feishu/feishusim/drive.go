@@ -1,6 +1,7 @@
 package feishusim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -166,13 +167,13 @@ func (s *Server) listRoot(root *item, order driveOrder) *answer {
 	return success(map[string]any{"files": files, "has_more": false})
 }
 
+// sorted are what is in a folder, in an order.
 func (i *item) sorted(order driveOrder) []*item {
-	return slices.SortedFunc(slices.Values(i.children), func(a, b *item) int {
-		if order.key(a) < order.key(b) {
-			return -1
-		}
-		return 1
-	})
+	keys := make(map[*item]string, len(i.children))
+	for _, c := range i.children {
+		keys[c] = order.key(c)
+	}
+	return slices.SortedFunc(slices.Values(i.children), func(a, b *item) int { return cmp.Compare(keys[a], keys[b]) })
 }
 
 func (i *item) listed() map[string]any {
