@@ -225,23 +225,52 @@ func (c *Catalog) Peek(dir resolver.ID, name string) (resolver.Node, bool) {
 }
 
 // Siblings yields the other files of f's directory: those that follow f by name,
-// then those before it, nearest first. It is made from memory only, and yields
+// then those before it, nearest first; and where the listing of the directory
+// came along with that of its parent, the files of the directories that follow
+// it there, which a copy comes to next. It is made from memory only, and yields
 // nothing when the directory or f is not there.
 func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
-		c.mu.Lock()
-		var l *listing
-		if d := c.dirs[f.Dir]; d != nil {
-			l = d.held
-		}
-		c.mu.Unlock()
+		l, parent := c.heldOf(f.Dir)
 		if l == nil {
 			return
 		}
-		if place, ok := l.find(f.Name); ok && l.nodes()[place].ID == f.ID {
-			l.siblings(place)(yield)
+		place, ok := l.find(f.Name)
+		if !ok || l.nodes()[place].ID != f.ID {
+			return
+		}
+		for id := range l.siblings(place) {
+			if !yield(id) {
+				return
+			}
+		}
+		for dir := range parent.broughtAfter(f.Dir) {
+			l, _ := c.heldOf(dir)
+			if l == nil {
+				continue
+			}
+			for id := range l.files() {
+				if !yield(id) {
+					return
+				}
+			}
 		}
 	}
+}
+
+// heldOf returns the listing of a directory that is in memory, and that of its
+// parent if it came along with it; nil for what is not there.
+func (c *Catalog) heldOf(id resolver.ID) (l, parent *listing) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.dirs[id]
+	if d == nil {
+		return nil, nil
+	}
+	if d.source.of != d {
+		parent = d.source.of.held
+	}
+	return d.held, parent
 }
 
 // Why returns why nothing can be shown of the provider: the error that its root

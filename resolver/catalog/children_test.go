@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,9 +55,7 @@ func TestChildren_ComeAlong(t *testing.T) {
 	n, err := c.Lookup(t.Context(), "in/1/", "a.pdf")
 	require.NoError(t, err)
 	assert.Equal(t, resolver.ID("in/1/"), n.File.Dir)
-	for id := range c.Siblings(n.File) {
-		assert.Equal(t, resolver.ID("in/1/b.pdf"), id)
-	}
+	assert.Equal(t, []resolver.ID{"in/1/b.pdf", "4", "5"}, slices.Collect(c.Siblings(n.File)), "then those of the next directory")
 	_, ok := c.Peek("in/1/deep/", "x")
 	assert.True(t, ok)
 	assert.Equal(t, 1, f.Calls(resolvertest.List))

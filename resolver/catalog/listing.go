@@ -209,6 +209,20 @@ func (l *listing) brought() iter.Seq[resolver.ID] {
 	}
 }
 
+// broughtAfter yields the directories whose listings came along and that follow
+// one of them; none for no listing.
+func (l *listing) broughtAfter(dir resolver.ID) iter.Seq[resolver.ID] {
+	return func(yield func(resolver.ID) bool) {
+		found := false
+		for id := range l.brought() {
+			if found && !yield(id) {
+				return
+			}
+			found = found || id == dir
+		}
+	}
+}
+
 // siblings yields the files that follow a place, then those before it, nearest
 // first.
 func (l *listing) siblings(place int) iter.Seq[resolver.ID] {
