@@ -20,6 +20,9 @@ type DownloadConduct struct {
 	NoETag, WeakETag bool
 	// Chunked sends bodies without Content-Length.
 	Chunked bool
+	// Longest is how many bytes one body has at most before the connection breaks,
+	// as long ones did; 0 is any number.
+	Longest int64
 	// Redirect answers 302 with a link to another host, which takes no token.
 	Redirect bool
 }
@@ -82,6 +85,7 @@ func (s *Server) file(q *request, a *attachment, etag string) *answer {
 func (s *Server) sendFile(w http.ResponseWriter, r *http.Request, d *download, logged *Request) {
 	b := &body{
 		ResponseWriter: w, server: s, attachment: d.attachment, bytes: d.sent, logged: logged, chunked: d.conduct.Chunked,
+		longest: d.conduct.Longest,
 	}
 	h := w.Header()
 	h.Set("Content-Type", cmp.Or(d.attachment.ContentType, "application/octet-stream"))

@@ -198,6 +198,15 @@ func TestDownload_Conduct(t *testing.T) {
 	assert.Error(t, err)
 	_, body = l.download(filePath(token), "")
 	assert.Equal(t, "0123456789", body, "once")
+
+	l.SetDownloadConduct(feishusim.DownloadConduct{Longest: 6})
+	for range 2 {
+		_, part, err := send(t, "GET", l.URL()+filePath(token), "", http.Header{"Authorization": {"Bearer " + l.token}})
+		assert.Error(t, err)
+		assert.Equal(t, "012345", string(part))
+	}
+	_, body = l.download(filePath(token), "bytes=6-")
+	assert.Equal(t, "6789", body)
 }
 
 func TestDownload_MayLeadElsewhere(t *testing.T) {

@@ -255,6 +255,7 @@ type body struct {
 	bytes      *int64 // guarded by server.mu
 	logged     *Request
 	chunked    bool
+	longest    int64 // 0 is any number
 	sent       int64
 }
 
@@ -293,6 +294,9 @@ func (b *body) take(n int64) (may int64, cut bool) {
 	if a.cut != uncut && b.sent+n > a.cut {
 		n, cut = max(0, a.cut-b.sent), true
 		a.cut = uncut
+	}
+	if b.longest > 0 && b.sent+n > b.longest {
+		n, cut = max(0, b.longest-b.sent), true
 	}
 	b.sent += n
 	*b.bytes += n
