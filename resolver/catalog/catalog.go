@@ -226,8 +226,8 @@ func (c *Catalog) Peek(dir resolver.ID, name string) (resolver.Node, bool) {
 
 // Siblings yields the other files of f's directory: those that follow f by name,
 // then those before it, nearest first; and where the listing of the directory
-// came along with that of its parent, the files of the directories that follow
-// it there, which a copy comes to next. It is made from memory only, and yields
+// came along with that of its parent, the files of the other directories there,
+// in the same order. It is made from memory only, and yields
 // nothing when the directory or f is not there.
 func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
@@ -244,7 +244,7 @@ func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 				return
 			}
 		}
-		for dir := range parent.broughtAfter(f.Dir) {
+		for dir := range parent.broughtBeside(f.Dir) {
 			l, _ := c.heldOf(dir)
 			if l == nil {
 				continue
