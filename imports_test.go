@@ -53,6 +53,7 @@ var house = []room{
 	{place: "resolver/broker", ours: []string{"resolver", "resolver/expiry", "resolver/limit"}},
 	{place: "resolver/catalog", ours: []string{"resolver", "resolver/limit"}},
 	{place: "resolver/api", ours: []string{"resolver", "resolver/limit", "resolver/verdict"}, http: true},
+	{place: "resolver/feishudocs", ours: []string{"resolver", "resolver/api", "resolver/limit", "resolver/feishu"}, http: true},
 	{place: "resolver/feishumail", ours: []string{"resolver", "resolver/api", "resolver/limit", "resolver/feishu"}, http: true},
 	{place: "resolver/*", ours: []string{"resolver", "resolver/api", "resolver/limit"}, http: true}, // a provider
 	{place: "resolver/*/*sim", ours: []string{"internal/linksim"}, http: true},

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -44,6 +45,22 @@ type Link struct {
 	// Size is the file's length as the link's answer tells it, or 0 when it
 	// tells nothing.
 	Size int64
+	// Least is how many bytes a request should bring at least, where a request
+	// costs more than bytes do; 0 when that is not so.
+	Least int64
+	// Meter grants the requests; nil when there may be any number of them.
+	Meter Meter `json:"-"`
+}
+
+// Meter grants the requests with links each of which is a call of the provider's
+// API, under its rates and budgets. Its methods may be called in parallel.
+type Meter interface {
+	// Turn returns when one request may be sent. It fails as that of a [Pacer]
+	// does: ErrQuota at once when a budget is spent.
+	Turn(ctx context.Context) error
+	// Throttled says that a request was answered with "too often", and to wait
+	// for so long; 0 when it was not said for how long.
+	Throttled(after time.Duration)
 }
 
 // Host returns the host of the first URL, which is not secret.

@@ -35,6 +35,7 @@ type file struct {
 	doubt     int64        // another length that a reply told; 0 for none
 	trouble   error        // why a transfer is not getting on; nil while one does
 	oneGet    bool         // links are counted or ranges ignored: see plan.go
+	least     int64        // what a request brings at least, 0 for anything: see meter.go
 	spool     *transfer    // the one GET that goes on to the end
 	transfers map[*transfer]struct{}
 	waiting   map[int64]*arrival
@@ -90,13 +91,14 @@ func (f *file) shows(etag string) bool {
 }
 
 // release gives up a hold. With the last one, transfers that still wait for a
-// link end, and those that fetch ahead, unless they are nearly done.
+// link end, and those that fetch ahead, unless they are nearly done or have cost
+// a call.
 func (f *file) release() {
 	f.mu.Lock()
 	f.holders--
 	if f.holders == 0 {
 		for t := range f.transfers {
-			if !t.lent || !t.spool && t.limit-t.pos > cache.BlockSize {
+			if !t.lent || !t.spool && f.least == 0 && t.limit-t.pos > cache.BlockSize {
 				t.cancel(errAbandoned)
 			}
 		}

@@ -90,7 +90,12 @@ func (h *Handle) fetch(d *resolver.Demand, r byteRange) {
 func (h *Handle) starved(off int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if run := h.ahead.grow(off, h.file.src.window()); run != nil {
+	window := h.file.src.window()
+	if run := h.ahead.grow(off, window); run != nil {
+		// Who is through with a whole piece will want the next ones.
+		if least := h.file.pieces(); least > 0 && off >= least {
+			run.window = min(max(run.window, 2*least), window)
+		}
 		run.fetched = min(run.fetched, run.next)
 	}
 }

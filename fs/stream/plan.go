@@ -13,6 +13,7 @@ import (
 //     first byte that is missing to the end, whatever part was asked for. The
 //     next use of a counted link is kept for going on after a cut.
 //   - Files of up to 4 MiB: one GET from the first missing byte to the end.
+//   - Links whose requests are scarce: in pieces of what they ask for (meter.go).
 //   - Others: the range that the reader needs, with what is ahead of him if he
 //     reads in sequence, up to the next byte that is there or on its way.
 //
@@ -44,6 +45,8 @@ func (f *file) planLocked(need byteRange) byteRange {
 		return byteRange{need.start, f.size}
 	case f.oneGet, f.size <= wholeFile:
 		return byteRange{min(f.firstMissingLocked(), need.start), f.size}
+	case f.least > 0:
+		return f.pieceLocked(byteRange{need.start, min(need.limit, f.size)}, f.presentLocked)
 	}
 	limit := min(pageUp(need.limit), f.size)
 	for off := need.start + cache.PageSize; off < limit; off += cache.PageSize {
@@ -78,8 +81,8 @@ func (f *file) fetch(d *resolver.Demand, r byteRange, must, chunk int64) int64 {
 		if len(f.transfers) >= streams && (off >= must || streams == 1) {
 			break
 		}
-		end := min(off+chunk, r.limit)
-		if off >= must && end-off < chunk && end < f.size {
+		end := f.endOfLocked(off, chunk, r.limit)
+		if off >= must && (end > r.limit || f.least == 0 && end-off < chunk && end < f.size) {
 			break
 		}
 		if off >= must {

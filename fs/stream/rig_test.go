@@ -285,6 +285,8 @@ type fakeLender struct {
 	mu              sync.Mutex // guards the following
 	uses            int
 	ranged          resolver.Ranged
+	least           int64
+	meter           resolver.Meter
 	err             error         // in place of a lease
 	hold            chan struct{} // Acquire waits for it
 	leases          map[resolver.ID]*resolver.Lease
@@ -324,7 +326,7 @@ func (l *fakeLender) Acquire(ctx context.Context, f resolver.File) (*resolver.Le
 	l.ordinal++
 	link := resolver.Link{
 		URLs: []resolver.Secret{resolver.NewSecret(fmt.Sprintf("https://origin.test/%s?generation=%d", id, l.ordinal))},
-		Uses: l.uses, Ranged: l.ranged,
+		Uses: l.uses, Ranged: l.ranged, Least: l.least, Meter: l.meter,
 	}
 	lease := resolver.NewLease(link, l.ordinal, time.Time{}, fakeHolder{l, id})
 	l.leases[id] = lease

@@ -33,7 +33,8 @@ type transfer struct {
 	pos     int64 // the next page to come starts here
 	limit   int64 // unknown: to the end of a file of unknown length
 	spool   bool  // the one GET of the file: it goes on though nobody reads
-	lent    bool  // it has a link, or had one: what it costs is spent
+	lent    bool  // it has a link, or had one, and its turn: what it costs is spent
+	begun   bool  // it knows what to ask for, by the terms of a link
 	unsized bool  // the reply tells no length: its pages are kept apart in temp
 	reached int64 // the furthest byte that somebody had to wait for
 
@@ -165,6 +166,12 @@ func (t *transfer) attempt() error {
 	if err != nil || want.start == want.limit {
 		return err
 	}
+	meter := lease.Link().Meter
+	if meter != nil {
+		if err := t.turn(meter); err != nil {
+			return err
+		}
+	}
 	if !lease.Use() {
 		lease.Fail(resolver.UsedUp)
 		return &failure{class: resolver.UsedUp, err: fmt.Errorf("no use left: %w", resolver.ErrUnavailable)}
@@ -173,6 +180,7 @@ func (t *transfer) attempt() error {
 	if t.unsized && err != nil {
 		t.startOver()
 	}
+	tell(meter, err)
 	var fail *failure
 	if errors.As(err, &fail) && fail.class != 0 {
 		lease.Fail(fail.class)
@@ -190,7 +198,7 @@ func (t *transfer) begin(lease *resolver.Lease) (want byteRange, err error) {
 	if f.holders == 0 && !t.lent {
 		return byteRange{}, errAbandoned
 	}
-	t.lent = true
+	t.lent = t.lent || lease.Link().Meter == nil
 	if lease.Counted() || lease.Link().Ranged == resolver.RangedNo {
 		f.oneGet = true
 	}
@@ -202,6 +210,7 @@ func (t *transfer) begin(lease *resolver.Lease) (want byteRange, err error) {
 		t.spool, f.spool = true, t
 		t.restartLocked(byteRange{f.firstMissingLocked(), f.size})
 	}
+	t.heedLocked(lease.Link())
 	if t.limit != unknown && t.pos >= t.limit {
 		return byteRange{}, nil
 	}
@@ -336,6 +345,13 @@ func (t *transfer) attended() bool {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
 	return t.f.holders > 0
+}
+
+// trouble is what those who wait are told.
+func (t *transfer) trouble() error {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	return t.f.trouble
 }
 
 // troubled tells those who wait why.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/attachfs/attachfs/resolver/ekuaibao"
+	"github.com/attachfs/attachfs/resolver/feishudocs"
 	"github.com/attachfs/attachfs/resolver/feishumail"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
@@ -31,13 +32,14 @@ type options interface {
 // keys, file is a path.
 var providerTypes = map[string]func() options{
 	"ekuaibao":    func() options { return new(ekuaibao.Config) },
+	"feishu-docs": func() options { return new(feishudocs.Config) },
 	"feishu-mail": func() options { return new(feishumail.Config) },
 	"manifest":    func() options { return new(manifest.Config) },
 	"sim":         func() options { return new(sim.Config) },
 }
 
 // laterTypes are in the documents and not in this version.
-var laterTypes = []string{"feishu-docs", "kdocs"}
+var laterTypes = []string{"kdocs"}
 
 // hiddenTypes are of use to the demonstration only and not suggested.
 var hiddenTypes = []string{"sim"}

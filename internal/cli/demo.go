@@ -48,6 +48,10 @@ var demoSources = []source{
 		set: demo.Pictures, about: "every link dies after 3 seconds",
 		terms: linksim.Terms{Lifetime: 3 * time.Second}, serve: (*demonstration).serveFiles,
 	},
+	{
+		set: demo.Drive, about: "Feishu: folders and documents; five links a call, drive files have none",
+		serve: (*demonstration).serveDrive,
+	},
 }
 
 func demoCommand(to console) *cobra.Command {
@@ -128,6 +132,7 @@ func (d *demonstration) Close() error {
 
 // config starts the services and returns the configuration that reads them.
 func (d *demonstration) config() (*Config, error) {
+	d.names = make(map[string]string)
 	c := DefaultConfig()
 	c.Cache.Dir = filepath.Join(d.scratch, "cache")
 	c.Cache.Disk, c.Cache.MinFree = 1<<30, 0
@@ -198,7 +203,6 @@ func (d *demonstration) serveMail(source) (ProviderConfig, error) {
 	d.services = append(d.services, server)
 	app := feishusim.App{ID: "cli_demo", Secret: rand.Text(), Scopes: mailScopes, DataRange: []string{address}}
 	server.AddApp(app)
-	d.names = make(map[string]string)
 	for _, m := range demo.Mailbox() {
 		mail := feishusim.Message{Subject: m.Subject, Date: m.Date}
 		for _, f := range m.Files {
@@ -256,6 +260,7 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	say("  time cat %s/mail/Inbox/*Meter*/* | wc   # 45 files: three calls for links", mountpoint)
 	say("  ls -lR %s/mail                          # one message a second", mountpoint)
 	say("  cp -r %s/pictures /tmp/", mountpoint)
+	say("  wc %s/drive/供应商/*/*/*                # the files in records of a base", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)
 	say("\nor open it in a file manager. attachfs demo -v tells about every call and link.")

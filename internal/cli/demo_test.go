@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,6 +53,37 @@ func TestDemo_MailHasItAll(t *testing.T) {
 	require.ErrorIs(t, err, resolver.ErrPermission)
 }
 
+func TestDemo_DriveHasItAll(t *testing.T) {
+	c := simulate(t)
+	s, err := newStack(c, nil, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	drive := s.providers[len(s.providers)-1]
+	require.Equal(t, demo.Drive, drive.Name)
+
+	shown := make(map[string]resolver.Node)
+	walk(t, drive.catalog, resolver.Root, "", shown)
+	assert.Len(t, shown, len(demo.Set(demo.Drive)))
+	top, err := drive.catalog.Readdir(t.Context(), resolver.Root)
+	require.NoError(t, err)
+	dated := make(map[string]time.Time)
+	for _, node := range top.Nodes {
+		dated[node.Name] = node.ModTime
+	}
+	for _, d := range demo.SharedDrive() {
+		assert.True(t, d.Date.Equal(dated[d.Path]), d.Path)
+		for _, f := range d.Files {
+			require.Contains(t, shown, f.Path)
+			assert.True(t, f.ModTime.Equal(shown[f.Path].ModTime), f.Path)
+			lease, err := drive.broker.Acquire(t.Context(), shown[f.Path].File)
+			require.NoError(t, err, f.Path)
+			assert.Equal(t, 0, lease.Link().Uses, f.Path)
+			counted := lease.Link().Least > 0
+			assert.Equal(t, d.Kind == demo.Folder, counted, "%s: only a file of the drive is read by calls", f.Path)
+		}
+	}
+}
+
 // walk adds the files below dir to shown, by their paths.
 func walk(t *testing.T, c *catalog.Catalog, dir resolver.ID, at string, shown map[string]resolver.Node) {
 	t.Helper()
@@ -69,9 +101,9 @@ func walk(t *testing.T, c *catalog.Catalog, dir resolver.ID, at string, shown ma
 func TestDemo_Greets(t *testing.T) {
 	var out bytes.Buffer
 	d := &demonstration{to: console{out: &out}}
-	d.greet("/mnt/demo", 4)
+	d.greet("/mnt/demo", 5)
 	said := out.String()
-	assert.True(t, strings.HasPrefix(said, mountedLine("/mnt/demo", 4)+"\n"))
+	assert.True(t, strings.HasPrefix(said, mountedLine("/mnt/demo", 5)+"\n"))
 	for _, set := range demo.Names() {
 		assert.Contains(t, said, "\n  "+set+" ")
 	}

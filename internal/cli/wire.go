@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/attachfs/attachfs/resolver/broker"
 	"github.com/attachfs/attachfs/resolver/catalog"
 	"github.com/attachfs/attachfs/resolver/ekuaibao"
+	"github.com/attachfs/attachfs/resolver/feishudocs"
 	"github.com/attachfs/attachfs/resolver/feishumail"
 	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/manifest"
@@ -117,7 +119,7 @@ func (s *stack) build(p *connection, state *catalog.State, streams *stream.Strea
 	p.broker = broker.New(p.provider, b, log)
 	s.closeLater(p.broker.Close)
 	p.source = streams.Source(stream.SourceConfig{
-		Name: p.Name, Account: accountOf(p.provider), InsecureHosts: p.InsecureHosts,
+		Name: p.Name, Account: accountOf(p.provider), InsecureHosts: p.trustedHosts(),
 		Lender: p.broker, Ledger: learnt,
 	})
 	p.tree = &fs.Provider{Name: p.Name, Source: p.source, Budgets: p.budgets}
@@ -127,6 +129,17 @@ func (s *stack) build(p *connection, state *catalog.State, streams *stream.Strea
 	})
 	s.closeLater(p.catalog.Close)
 	p.tree.Tree = p.catalog
+}
+
+// trustedHosts are those of links that may be plain http or private: what the
+// user allowed, and the API itself, to which some links lead, because base_url is
+// the user's own word.
+func (p *connection) trustedHosts() []string {
+	h, ok := p.provider.(interface{ LinkHosts() []string })
+	if !ok {
+		return p.InsecureHosts
+	}
+	return slices.Concat(p.InsecureHosts, h.LinkHosts())
 }
 
 // budgets says what is left of the calls that the provider grants; empty when
@@ -159,6 +172,10 @@ func newProvider(options any, limits *limit.Limits, log *slog.Logger) (resolver.
 		cfg := *o
 		cfg.Log = log
 		return ekuaibao.New(cfg, limits), nil
+	case *feishudocs.Config:
+		cfg := *o
+		cfg.Log = log
+		return feishudocs.New(cfg, limits), nil
 	case *feishumail.Config:
 		cfg := *o
 		cfg.Log = log

@@ -30,7 +30,7 @@ import (
 )
 
 func TestPictures(t *testing.T) {
-	eachFile(t, 4, func(t *testing.T, b []byte) {
+	eachFile(t, 5, func(t *testing.T, b []byte) {
 		img, _, err := image.Decode(bytes.NewReader(b))
 		require.NoError(t, err)
 		assert.Equal(t, image.Rect(0, 0, 1200, 800), img.Bounds())
@@ -240,7 +240,7 @@ func TestSVG(t *testing.T) {
 }
 
 func TestTexts_AreUTF8(t *testing.T) {
-	eachFile(t, 7, func(t *testing.T, b []byte) {
+	eachFile(t, 12, func(t *testing.T, b []byte) {
 		assert.True(t, utf8.Valid(b))
 	}, ".txt", ".md", ".html")
 }

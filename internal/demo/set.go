@@ -19,6 +19,8 @@ const (
 	Expenses = "expenses"
 	// Pictures is photos, sound and video of a trip.
 	Pictures = "pictures"
+	// Drive is a drive with a folder and with documents that hold files.
+	Drive = "drive"
 )
 
 // Content is the bytes of a file. ReadAt may be called in parallel.
@@ -33,7 +35,7 @@ type File struct {
 	// Path is relative to the top of its source, with slashes, in NFC. No two
 	// files of the demo have the same one.
 	Path string
-	// ModTime is fixed, in 2026, in UTC.
+	// ModTime is fixed, in 2026, in UTC; zero where the source tells none.
 	ModTime time.Time
 	Content Content
 	// Withheld says that the source lists the file and does not hand it out.
@@ -41,7 +43,7 @@ type File struct {
 }
 
 // Names returns the names of all sets, in the order of [Files].
-func Names() []string { return []string{Mail, Contracts, Expenses, Pictures} }
+func Names() []string { return []string{Mail, Contracts, Expenses, Pictures, Drive} }
 
 // Files makes the files of all sets. That takes some tenths of a second of
 // processor time and a few megabytes, which the caller owns.
@@ -86,6 +88,8 @@ func items(set string) []item {
 		return expenseItems()
 	case Pictures:
 		return pictureItems()
+	case Drive:
+		return driveItems()
 	default:
 		return nil
 	}

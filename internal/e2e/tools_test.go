@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +47,7 @@ func library(tb testing.TB, origin *linksim.Origin) string {
 		writeLocal(tb, filepath.Join(dir, path), contentOf(tb, c), modified)
 	}
 	for _, f := range demo.Files() {
-		put(f.Path, f.Content, f.ModTime)
+		put(f.Path, f.Content, cmp.Or(f.ModTime, modified))
 	}
 	for i := range 200 {
 		// From nothing to three pages, the edges of pages included.

@@ -22,8 +22,8 @@ type Config struct {
 	// with it, if it need not wait for a turn anyway.
 	Collect time.Duration
 	// Siblings yields the files that are likely to be asked for after f: those
-	// that follow it in its directory, then those before it. Free places of a
-	// call go to them. It is called without locks held; nil is none.
+	// that follow it in its directory, then those before it, and so on. Free
+	// places of a call go to them. It is called without locks held; nil is none.
 	Siblings func(f resolver.File) iter.Seq[resolver.ID]
 	// Gate is asked before each call; nil lets every call pass.
 	Gate Gate

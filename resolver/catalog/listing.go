@@ -209,6 +209,26 @@ func (l *listing) brought() iter.Seq[resolver.ID] {
 	}
 }
 
+// broughtBeside yields the directories whose listings came along with that of one
+// of them: those that follow it, then those before it, nearest first. There are
+// none for no listing.
+func (l *listing) broughtBeside(dir resolver.ID) iter.Seq[resolver.ID] {
+	return func(yield func(resolver.ID) bool) {
+		all := slices.Collect(l.brought())
+		place := slices.Index(all, dir)
+		if place < 0 {
+			return
+		}
+		before := slices.Clone(all[:place])
+		slices.Reverse(before)
+		for _, id := range slices.Concat(all[place+1:], before) {
+			if !yield(id) {
+				return
+			}
+		}
+	}
+}
+
 // siblings yields the files that follow a place, then those before it, nearest
 // first.
 func (l *listing) siblings(place int) iter.Seq[resolver.ID] {

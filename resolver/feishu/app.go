@@ -112,6 +112,14 @@ func (a *App) Account() string { return a.account }
 // Turn is [api.Client.Turn].
 func (a *App) Turn(ctx context.Context, e *api.Endpoint) error { return a.client.Turn(ctx, e) }
 
+// Link is [api.Client.Link].
+func (a *App) Link(ctx context.Context, call api.Call) (resolver.Link, error) {
+	return a.client.Link(ctx, call)
+}
+
+// Usage is [api.Client.Usage].
+func (a *App) Usage() []limit.Usage { return a.client.Usage() }
+
 // Do is [api.Client.Do], with out for the data in the envelope. An answer
 // without the data that is asked for is ErrUnavailable: it must not pass for one
 // that says that there is nothing.

@@ -16,8 +16,11 @@ const mostRequests = 50_000
 type CallCounts struct {
 	// Calls are all that came, refused ones included.
 	Calls int
-	// Refused exceeded a rate, OverQuota came when the quota was spent.
-	Refused, OverQuota int
+	// Refused exceeded a rate, OverQuota came when the month's quota was spent,
+	// OverDay when the day's was.
+	Refused, OverQuota, OverDay int
+	// Bytes is how much of files was sent.
+	Bytes int64
 }
 
 // Request is one that the server was sent.

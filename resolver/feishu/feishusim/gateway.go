@@ -22,6 +22,28 @@ const (
 	GetMessage          Call = "message"
 	BatchGet            Call = "batch_get"
 	DownloadURL         Call = "download_url"
+
+	RootFolder    Call = "root_folder"
+	DriveFiles    Call = "drive_files"
+	Metas         Call = "metas"
+	FileDownload  Call = "file_download"
+	MediaLinks    Call = "media_links"
+	MediaDownload Call = "media_download"
+	Document      Call = "document"
+	Blocks        Call = "blocks"
+	Spreadsheets  Call = "spreadsheet"
+	SheetsQuery   Call = "sheets_query"
+	Values        Call = "values"
+	ValuesBatch   Call = "values_batch_get"
+	FloatImages   Call = "float_images"
+	BaseApp       Call = "base_app"
+	BaseTables    Call = "base_tables"
+	BaseFields    Call = "base_fields"
+	BaseSearch    Call = "base_search"
+	WikiSpaces    Call = "wiki_spaces"
+	WikiSpace     Call = "wiki_space"
+	WikiNodes     Call = "wiki_nodes"
+	WikiNodeInfo  Call = "wiki_node"
 )
 
 // endpoint is how a call is reached and what it needs.
@@ -31,12 +53,16 @@ type endpoint struct {
 	open    bool     // takes no token
 	scopes  []string // any of them
 	rates   []Rate
+	perDay  int      // calls of an app, by the clock of Beijing; 0 is any number
+	over    *refusal // instead of the gateway's, to who exceeds a rate
 	refuses refusals
 	handle  func(*Server, *request) *answer // s.mu is held
 }
 
 // endpoints are all that there are.
-func endpoints() []*endpoint { return slices.Concat(authEndpoints, mailEndpoints) }
+func endpoints() []*endpoint {
+	return slices.Concat(authEndpoints, mailEndpoints, driveEndpoints, docxEndpoints, sheetEndpoints, baseEndpoints, wikiEndpoints)
+}
 
 // refusal is one line of a table of errors.
 type refusal struct {
@@ -47,7 +73,9 @@ type refusal struct {
 // refusals are the table of errors of one call.
 type refusals struct {
 	bad, denied, internal refusal
-	noMailbox, noMessage  refusal
+	noMailbox, noMessage  refusal // of mail
+	missing, deleted      refusal // of documents
+	pageToken             refusal // of documents
 }
 
 // request is a call with its body read.
@@ -63,6 +91,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   map[string]any
+	file   *download // instead of a body
 }
 
 func success(v any) *answer {
@@ -73,7 +102,13 @@ func refuse(status, code int, msg string) *answer {
 	return flat(status, map[string]any{"code": code, "msg": msg})
 }
 
-func (r refusal) answer() *answer { return refuse(r.status, r.code, r.msg) }
+// answer refuses; without a code the body is empty.
+func (r refusal) answer() *answer {
+	if r.code == 0 {
+		return flat(r.status, nil)
+	}
+	return refuse(r.status, r.code, r.msg)
+}
 
 // flat answers without the envelope.
 func flat(status int, body map[string]any) *answer {
@@ -82,11 +117,20 @@ func flat(status int, body map[string]any) *answer {
 
 // gate is how the gateway behaves. It is guarded by Server.mu.
 type gate struct {
-	status int          // of its own codes
-	broken map[Call]int // calls still to fail
+	status  int          // of its own codes
+	broken  map[Call]int // calls still to fail
+	refused map[Call]*refusedCalls
 }
 
-func newGate() gate { return gate{status: http.StatusBadRequest, broken: make(map[Call]int)} }
+// refusedCalls are the next calls of one kind.
+type refusedCalls struct {
+	refusal
+	times int
+}
+
+func newGate() gate {
+	return gate{status: http.StatusBadRequest, broken: make(map[Call]int), refused: make(map[Call]*refusedCalls)}
+}
 
 // SetGatewayStatus says which HTTP status comes with the gateway's own codes
 // (tokens, scopes, quota) and with refused secrets: 400 until told otherwise.
@@ -101,6 +145,14 @@ func (s *Server) Break(call Call, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gate.broken[call] = times
+}
+
+// Refuse makes the next calls of one kind fail with a status and a code. Which
+// of them a call can meet its page tells; with code 0 the body is empty.
+func (s *Server) Refuse(call Call, times, status, code int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate.refused[call] = &refusedCalls{refusal{status, code, "refused"}, times}
 }
 
 func (s *Server) routes() http.Handler {
@@ -135,9 +187,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	if err == nil {
 		a = s.answer(&request{Request: r, endpoint: e, body: body})
 	}
-	s.record(r, a.status)
+	logged := s.record(r, a.status)
 	logID := fmt.Sprintf("%s%020X", s.now().UTC().Format("20060102150405"), s.next())
 	s.mu.Unlock()
+	if a.file != nil {
+		w.Header().Set("X-Tt-Logid", logID)
+		s.sendFile(w, r, a.file, logged)
+		return
+	}
 	a.send(w, logID)
 }
 
@@ -145,8 +202,12 @@ func (a *answer) send(w http.ResponseWriter, logID string) {
 	for name, values := range a.header {
 		w.Header()[name] = values
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("X-Tt-Logid", logID)
+	if a.body == nil {
+		w.WriteHeader(a.status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(a.status)
 	_ = json.NewEncoder(w).Encode(a.body)
 }
@@ -173,6 +234,10 @@ func (s *Server) answer(q *request) *answer {
 	if s.gate.broken[call] > 0 {
 		s.gate.broken[call]--
 		return s.refusals(q.endpoint).internal.answer()
+	}
+	if next := s.gate.refused[call]; next != nil && next.times > 0 {
+		next.times--
+		return next.answer()
 	}
 	return q.endpoint.handle(s, q)
 }

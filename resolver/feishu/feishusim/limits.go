@@ -17,12 +17,18 @@ type Rate struct {
 // unlimited is the quota of a tenant that has none.
 const unlimited = -1
 
+// throttled is the code of the gateway for calls that exceed a rate.
+const throttled = 99991400
+
 // limits are those of calls. They are guarded by Server.mu.
 type limits struct {
 	rates    map[Call][]Rate
 	windows  map[windowKey]*window
 	throttle int // status
 	quota    int // calls left, or unlimited
+	perDay   map[Call]int
+	days     map[windowKey]*day
+	spent    refusal // to who has none left of the day's
 }
 
 type windowKey struct {
@@ -34,9 +40,11 @@ func newLimits() limits {
 	l := limits{
 		rates: make(map[Call][]Rate), windows: make(map[windowKey]*window),
 		throttle: http.StatusTooManyRequests, quota: unlimited,
+		perDay: make(map[Call]int), days: make(map[windowKey]*day),
+		spent: refusal{http.StatusBadRequest, 1061045, "can retry"},
 	}
 	for _, e := range endpoints() {
-		l.rates[e.call] = e.rates
+		l.rates[e.call], l.perDay[e.call] = e.rates, e.perDay
 	}
 	return l
 }
@@ -51,7 +59,8 @@ func (s *Server) SetRate(call Call, rates ...Rate) {
 }
 
 // SetThrottleStatus says with which HTTP status a call is refused that exceeds a
-// rate: 429 until told otherwise; some old calls have 400.
+// rate: 429 until told otherwise. Those of docx have 400, and bases their own code
+// with 200.
 func (s *Server) SetThrottleStatus(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +92,13 @@ func (s *Server) limit(appID string, e *endpoint) *answer {
 	wait, exceeded := w.wait(time.Now(), rates)
 	if wait > 0 {
 		s.counts(e.call).Refused++
-		a := refuse(s.limits.throttle, 99991400, "request trigger frequency limit")
+		a := refuse(s.limits.throttle, throttled, "request trigger frequency limit")
+		if e.over != nil {
+			a = e.over.answer()
+		}
+		if a.body["code"] != throttled {
+			return a // a service does not know what the gateway does
+		}
 		a.header.Set("X-Ogw-Ratelimit-Limit", strconv.Itoa(exceeded.Calls))
 		a.header.Set("X-Ogw-Ratelimit-Reset", strconv.FormatInt(wholeSeconds(wait), 10))
 		return a
@@ -91,6 +106,10 @@ func (s *Server) limit(appID string, e *endpoint) *answer {
 	if s.limits.quota == 0 && !e.open {
 		s.counts(e.call).OverQuota++
 		return s.refused(99991403, "this month's API call quota has been exceeded")
+	}
+	if !s.takeOfDay(key) {
+		s.counts(e.call).OverDay++
+		return s.limits.spent.answer()
 	}
 	if s.limits.quota > 0 && !e.open {
 		s.limits.quota--

@@ -17,12 +17,13 @@ const streamPath = "/space/api/box/stream/download/authcode/"
 
 // LinkTerms are the conditions of links. Lives are shortened by the time scale.
 type LinkTerms struct {
-	// Life is how long a link lives; two hours if 0.
+	// Life is how long a link lives; two hours if 0, and a day that of a medium.
 	Life time.Duration
 	// Told is the life that is written into the link, which may be shorter; Life
 	// if 0.
 	Told time.Duration
-	// Uses is how many requests of any method a link survives; 2 if 0.
+	// Uses is how many requests of any method a link survives; 2 if 0. Those of
+	// media survive any number if it is 0.
 	Uses int
 }
 
@@ -54,7 +55,8 @@ type LinkCounts struct {
 
 // links is the state of links. It is guarded by Server.mu.
 type links struct {
-	terms   LinkTerms
+	terms   LinkTerms // of mail
+	media   LinkTerms
 	conduct LinkConduct
 	issued  []*link
 	byCode  map[string]*link
@@ -64,17 +66,29 @@ type links struct {
 type link struct {
 	attachment *attachment
 	dies       time.Time
-	left       int // uses
+	left       int // uses, or endless
 	counts     LinkCounts
 }
 
+// endless is the uses of a link that has any number.
+const endless = -1
+
 func newLinks() links { return links{byCode: make(map[string]*link)} }
 
-// SetLinkTerms changes the conditions of the links issued from now on.
+// SetLinkTerms changes the conditions of the links to attachments of mail that
+// are issued from now on.
 func (s *Server) SetLinkTerms(t LinkTerms) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.links.terms = t
+}
+
+// SetMediaLinkTerms changes the conditions of the links to media that are issued
+// from now on.
+func (s *Server) SetMediaLinkTerms(t LinkTerms) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links.media = t
 }
 
 // SetLinkConduct changes how links are answered, those that there are included.
@@ -93,7 +107,7 @@ func (s *Server) ExpireLinks() {
 	}
 }
 
-// Links returns what each link to an attachment was asked, in the order in which
+// Links returns what each link to an attachment or medium was asked, in the order in which
 // they were issued.
 func (s *Server) Links(attachmentID string) []LinkCounts {
 	s.mu.Lock()
@@ -128,19 +142,32 @@ func (c *LinkCounts) add(o LinkCounts) {
 	c.Bytes += o.Bytes
 }
 
+// mailLink makes a link to an attachment of a mail. s.mu is held.
+func (s *Server) mailLink(a *attachment) string {
+	terms := s.links.terms
+	terms.Life, terms.Uses = cmp.Or(terms.Life, documentedLife), cmp.Or(terms.Uses, 2)
+	return s.issueLink(a, terms)
+}
+
+// mediaLink makes a link to a medium. s.mu is held.
+func (s *Server) mediaLink(a *attachment) string {
+	terms := s.links.media
+	terms.Life, terms.Uses = cmp.Or(terms.Life, 24*time.Hour), cmp.Or(terms.Uses, endless)
+	return s.issueLink(a, terms)
+}
+
 // issueLink makes a link of the form <hex>_<hex>_ID:<digits>_<start>:<end>_V3 in
 // base64. The first hex begins with what is Marker in base64. s.mu is held.
-func (s *Server) issueLink(a *attachment) string {
+func (s *Server) issueLink(a *attachment, terms LinkTerms) string {
 	const lead = "5ec2e75ec2e7"
 	var random [26]byte
 	_, _ = rand.Read(random[:])
 	key := lead + hex.EncodeToString(random[:])
-	terms, now := s.links.terms, s.now()
-	life := cmp.Or(terms.Life, documentedLife)
-	end := now.Add(s.scaled(cmp.Or(terms.Told, life))).Add(time.Second - 1) // rounded up
+	now := s.now()
+	end := now.Add(s.scaled(cmp.Or(terms.Told, terms.Life))).Add(time.Second - 1) // rounded up
 	code := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil,
 		"%s_%s_ID:%s_%d:%d_V3", key[:32], key[32:], s.digits(), now.Unix(), end.Unix()))
-	l := &link{attachment: a, dies: now.Add(s.scaled(life)), left: cmp.Or(terms.Uses, 2)}
+	l := &link{attachment: a, dies: now.Add(s.scaled(terms.Life)), left: terms.Uses}
 	s.links.issued = append(s.links.issued, l)
 	s.links.byCode[code] = l
 	return s.streamURL + streamPath + "?code=" + code
@@ -159,7 +186,9 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 		refused.send(w)
 		return
 	}
-	b := &body{ResponseWriter: w, server: s, link: l, logged: logged, chunked: conduct.Chunked}
+	b := &body{
+		ResponseWriter: w, server: s, attachment: l.attachment, bytes: &l.counts.Bytes, logged: logged, chunked: conduct.Chunked,
+	}
 	content := l.attachment.Content
 	w.Header().Set("Content-Type", cmp.Or(l.attachment.ContentType, "application/octet-stream"))
 	if conduct.NoRanges {
@@ -210,20 +239,24 @@ func (s *Server) present(r *http.Request) (*link, *linkRefusal) {
 		counts.OverUses++
 		return nil, &linkRefusal{cmp.Or(conduct.UsedUpStatus, http.StatusForbidden), "the code has been used up"}
 	}
-	l.left--
+	if l.left != endless {
+		l.left--
+	}
 	return l, nil
 }
 
-// body is the way out of the bytes of a link: counted, and as conduct and cuts
+// body is the way out of the bytes of a file: counted, and as conduct and cuts
 // want it. Bytes count before they are sent, so that who has them finds them
 // counted.
 type body struct {
 	http.ResponseWriter
-	server  *Server
-	link    *link
-	logged  *Request
-	chunked bool
-	sent    int64
+	server     *Server
+	attachment *attachment
+	bytes      *int64 // guarded by server.mu
+	logged     *Request
+	chunked    bool
+	longest    int64 // 0 is any number
+	sent       int64
 }
 
 func (b *body) WriteHeader(status int) {
@@ -257,12 +290,15 @@ func (b *body) Write(p []byte) (int, error) {
 func (b *body) take(n int64) (may int64, cut bool) {
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
-	a := b.link.attachment
+	a := b.attachment
 	if a.cut != uncut && b.sent+n > a.cut {
 		n, cut = max(0, a.cut-b.sent), true
 		a.cut = uncut
 	}
+	if b.longest > 0 && b.sent+n > b.longest {
+		n, cut = max(0, b.longest-b.sent), true
+	}
 	b.sent += n
-	b.link.counts.Bytes += n
+	*b.bytes += n
 	return n, cut
 }

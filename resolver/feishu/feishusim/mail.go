@@ -196,8 +196,8 @@ func (s *Server) SetFails(attachmentID string, fails bool) {
 	s.changeAttachment(attachmentID, func(a *attachment) { a.Fails = fails })
 }
 
-// CutOnce makes the next body of an attachment end after so many bytes, if it is
-// longer.
+// CutOnce makes the next body of an attachment, of a file or of a medium end
+// after so many bytes, if it is longer.
 func (s *Server) CutOnce(attachmentID string, after int64) {
 	s.changeAttachment(attachmentID, func(a *attachment) { a.cut = after })
 }
@@ -211,6 +211,9 @@ func (s *Server) changeAttachment(id string, change func(*attachment)) {
 				change(a)
 			}
 		}
+	}
+	if a := s.docs.attachment(id); a != nil {
+		change(a)
 	}
 }
 

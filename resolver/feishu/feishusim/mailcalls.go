@@ -303,7 +303,7 @@ func (s *Server) downloadURLs(q *request) *answer {
 		case a == nil || a.Fails:
 			failed = append(failed, id)
 		default:
-			urls = append(urls, map[string]any{"attachment_id": id, "download_url": s.issueLink(a)})
+			urls = append(urls, map[string]any{"attachment_id": id, "download_url": s.mailLink(a)})
 		}
 	}
 	return success(map[string]any{

@@ -34,6 +34,7 @@ type Server struct {
 	auth     auth
 	mail     mail
 	links    links
+	docs     docs
 	calls    map[Call]*CallCounts
 	requests []*Request
 }
@@ -44,6 +45,7 @@ func Start() (*Server, error) {
 	s := &Server{
 		scale: 1, apps: make(map[string]*app), calls: make(map[Call]*CallCounts),
 		gate: newGate(), limits: newLimits(), auth: newAuth(), mail: newMail(), links: newLinks(),
+		docs: newDocs(),
 	}
 	api, err := s.listen(s.routes())
 	if err == nil {
