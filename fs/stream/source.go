@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -104,6 +105,10 @@ type SourceConfig struct {
 	InsecureHosts []string
 	Lender        Lender
 	Ledger        Ledger
+	// Following yields the files after f in its directory whose sizes are known,
+	// in the order in which programs read them, from memory only. Nil where
+	// nothing is to be fetched ahead of readers of directories.
+	Following func(f resolver.File) iter.Seq[resolver.File]
 }
 
 // Source reads the files of one provider. Its methods may be called in
@@ -111,9 +116,10 @@ type SourceConfig struct {
 type Source struct {
 	*Streams
 	SourceConfig
-	origin *origin
-	failed *lru.Cache[fileKey, error] // how the last transfer of a file failed
-	spools atomic.Uint64              // replies without length so far
+	origin  *origin
+	failed  *lru.Cache[fileKey, error] // how the last transfer of a file failed
+	spools  atomic.Uint64              // replies without length so far
+	walking walking
 
 	mu    sync.Mutex // guards the following
 	files map[fileKey]*file
@@ -133,6 +139,7 @@ func (s *Streams) Source(cfg SourceConfig) *Source {
 		origin: newOrigin(cfg.InsecureHosts, s.cfg.UserAgent),
 		files:  make(map[fileKey]*file),
 	}
+	src.walking.src = src
 	src.failed, _ = lru.New[fileKey, error](rememberedFailures) // fails only for sizes below 1
 	s.mu.Lock()
 	defer s.mu.Unlock()
