@@ -95,7 +95,7 @@ func (h *Handle) fetch(d *resolver.Demand, r byteRange) {
 		h.file.src.countReader(-1)
 	}
 	run.window = min(run.window, h.file.src.window())
-	if want, chunk := run.plan(r, h.size); want.start < want.limit {
+	if want, chunk := run.plan(r, h.size, h.file.src.cfg.Streams); want.start < want.limit {
 		run.fetched = h.file.fetch(d, want, r.limit, chunk)
 	}
 }

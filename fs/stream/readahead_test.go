@@ -22,7 +22,7 @@ func TestReadAhead_RandomReadHasNone(t *testing.T) {
 	for off := int64(10 * mib); off < 100*mib; off += 10 * mib {
 		r := a.note(byteRange{off, off + 4*kib})
 		assert.Zero(t, r.window)
-		want, _ := r.plan(byteRange{off, off + 4*kib}, 1<<30)
+		want, _ := r.plan(byteRange{off, off + 4*kib}, 1<<30, 8)
 		assert.Equal(t, byteRange{off, off + 64*kib}, want, "the page that is needed, and no more")
 	}
 	assert.False(t, a.sequential())
@@ -100,7 +100,7 @@ func TestPlan_NoTinyRequests(t *testing.T) {
 		for off := int64(0); off < size; off += 128 * kib {
 			read := byteRange{off, min(off+128*kib, size)}
 			r := a.note(read)
-			want, chunk := r.plan(read, size)
+			want, chunk := r.plan(read, size, 8)
 			if off < 16*mib {
 				a.grow(off, 32*mib)
 			}
@@ -156,7 +156,7 @@ func FuzzReadAhead(f *testing.F) {
 			require.LessOrEqual(t, r.window, int64(window))
 			require.GreaterOrEqual(t, r.window, int64(0))
 			require.GreaterOrEqual(t, r.next, read.limit)
-			want, chunk := r.plan(read, size)
+			want, chunk := r.plan(read, size, 8)
 			require.Positive(t, chunk)
 			require.LessOrEqual(t, chunk, int64(maxRange))
 			if want.start >= want.limit {

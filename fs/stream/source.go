@@ -19,6 +19,9 @@ import (
 // rememberedFailures is of how many files the last failure is remembered.
 const rememberedFailures = 1024
 
+// rememberedHosts is of how many hosts the pace is remembered.
+const rememberedHosts = 64
+
 // errClosed is what readers get after Close.
 var errClosed = fmt.Errorf("mount is being closed: %w", resolver.ErrUnavailable)
 
@@ -119,6 +122,7 @@ type Source struct {
 	origin  *origin
 	failed  *lru.Cache[fileKey, error] // how the last transfer of a file failed
 	spools  atomic.Uint64              // replies without length so far
+	paces   *lru.Cache[string, *pace]  // of hosts
 	walking walking
 
 	mu    sync.Mutex // guards the following
@@ -140,7 +144,9 @@ func (s *Streams) Source(cfg SourceConfig) *Source {
 		files:  make(map[fileKey]*file),
 	}
 	src.walking.src = src
-	src.failed, _ = lru.New[fileKey, error](rememberedFailures) // fails only for sizes below 1
+	// They fail only for sizes below 1.
+	src.failed, _ = lru.New[fileKey, error](rememberedFailures)
+	src.paces, _ = lru.New[string, *pace](rememberedHosts)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sources = append(s.sources, src)
@@ -213,6 +219,15 @@ func (s *Source) note(key fileKey, err error) {
 	default:
 		s.failed.Add(key, err)
 	}
+}
+
+// paceOf returns what is known of the speed of a host.
+func (s *Source) paceOf(host string) *pace {
+	fresh := new(pace)
+	if known, ok, _ := s.paces.PeekOrAdd(host, fresh); ok {
+		return known
+	}
+	return fresh
 }
 
 // spoolObject names the pages of one reply without length.
