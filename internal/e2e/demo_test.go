@@ -41,8 +41,10 @@ func requireNothingLeft(tb testing.TB, s scene) {
 }
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	for name, given := range map[string]bool{"mount point given": true, "mount point made": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newScene(t)
 			cmd := s.attachfs("demo")
 			if given {

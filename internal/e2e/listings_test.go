@@ -30,6 +30,7 @@ func hangUp(t *testing.T, p *process, origin *linksim.Origin, dir, path string) 
 }
 
 func TestListing_BreaksAtPageThreeOfFive(t *testing.T) {
+	t.Parallel()
 	origin := trapOrigin(t, linksim.WithPageSize(10))
 	files := putMany(origin, "d", 50, 1000, linksim.Object{})
 	p, dir := mountOrigin(t, origin, settings{mount: forgetful + `listing_ttl = "1h"`})

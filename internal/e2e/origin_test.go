@@ -277,6 +277,7 @@ func TestRefusedLinks(t *testing.T) {
 }
 
 func TestRemovedWhileOpen(t *testing.T) {
+	t.Parallel()
 	origin := trapOrigin(t)
 	content := linksim.Pattern(49, 16*mib)
 	origin.Put(linksim.Object{Path: "f", Content: content})
@@ -334,6 +335,7 @@ func TestBrokenTransfer_GoesOnWhereItStopped(t *testing.T) {
 }
 
 func TestBrokenTransfers_ReaderSeesNothing(t *testing.T) {
+	t.Parallel()
 	rows := map[string]linksim.Fault{
 		"every reply ends early":     {Kind: linksim.CleanCut, After: 400_003},
 		"every other reply is reset": {Kind: linksim.CutBody, After: 100_003, Every: 2},

@@ -429,6 +429,7 @@ func TestGoReaderOfAThrottledFileEnds(t *testing.T) {
 }
 
 func TestSeeking(t *testing.T) {
+	t.Parallel()
 	origin := startOrigin(t)
 	content := linksim.Pattern(27, 48*mib+321)
 	whole := contentOf(t, content)

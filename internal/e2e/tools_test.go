@@ -117,6 +117,7 @@ func noTransfer(tb testing.TB, from, to string) {
 }
 
 func TestGrepFindsTheFiles(t *testing.T) {
+	t.Parallel()
 	needTool(t, "grep")
 	origin := startOrigin(t)
 	local := library(t, origin)

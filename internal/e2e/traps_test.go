@@ -119,6 +119,7 @@ func TestLie_ToldOnceCostsOneFreshLink(t *testing.T) {
 }
 
 func TestLie_AlwaysTold(t *testing.T) {
+	t.Parallel()
 	origin := trapOrigin(t)
 	for _, l := range lies() {
 		origin.Put(l.object)
@@ -316,6 +317,7 @@ var validators = []struct {
 }
 
 func TestSwappedContent_WhileOpen(t *testing.T) {
+	t.Parallel()
 	origin := trapOrigin(t)
 	old := linksim.Pattern(22, 16*mib)
 	name := func(validator string, size int64) string { return fmt.Sprintf("%s, %d bytes", validator, size) }
@@ -383,6 +385,7 @@ func readHalf(t *testing.T, dir string, c changing) {
 // reader finds the new, or ESTALE before that: never a mixture. There are
 // several files, because the kernel gives the last handle back a little later.
 func TestSwappedContent_WhileClosed(t *testing.T) {
+	t.Parallel()
 	origin, all := trapOrigin(t), changings(2)
 	for _, c := range all {
 		origin.Put(c.Object)
@@ -411,6 +414,7 @@ func requireNewOrStale(t *testing.T, path string, old, fresh linksim.Content) {
 }
 
 func TestSwappedContent_AcrossARemount(t *testing.T) {
+	t.Parallel()
 	origin, all := trapOrigin(t), changings(1)
 	for _, c := range all {
 		origin.Put(c.Object)
@@ -547,6 +551,7 @@ var omissions = []struct {
 }
 
 func TestUnknownLength_TrueSizeBeforeOpen(t *testing.T) {
+	t.Parallel()
 	origin := trapOrigin(t)
 	var objects []linksim.Object
 	for _, b := range omissions {
