@@ -20,6 +20,7 @@ type Handle struct {
 	ahead  readAhead
 	taken  int64 // bytes that were read, those read twice included
 	missed bool  // bytes had to be waited for
+	ends   bool  // the other end is to be fetched with the first read at one
 }
 
 // Close gives the handle up. It may be called twice.
@@ -70,6 +71,10 @@ func (h *Handle) took(r byteRange, starved bool) {
 	defer h.mu.Unlock()
 	if starved {
 		h.starvedLocked(r.start)
+	}
+	if other := otherEnd(r, h.size); h.ends && starved && other.limit > 0 && !h.closed {
+		h.ends = false
+		h.file.fetch(resolver.NewDemand(resolver.Ahead, nil), other, other.start, other.limit-other.start)
 	}
 	before := h.taken
 	h.taken += r.limit - r.start

@@ -3,6 +3,7 @@ package stream
 import (
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,34 @@ func TestReadAhead_FirstReadAtTheStartHasAWindow(t *testing.T) {
 	r := a.note(byteRange{0, 4 * kib})
 	assert.Equal(t, int64(cache.BlockSize), r.window)
 	assert.True(t, a.sequential())
+}
+
+// Who reads one end of an archive reads the other next, and it is there by then.
+func TestEnds_AreFetchedTogether(t *testing.T) {
+	const size = 40*mib + 4711
+	tail := pageDown(size - cache.PageSize)
+	for name, c := range map[string]struct {
+		file          string
+		first, second int64
+		together      bool
+	}{
+		"head of a zip":      {"a.zip", 0, size - 100, true},
+		"tail of a PDF":      {"规格.PDF", size - 100, 0, true},
+		"middle of an MP4":   {"a.mp4", 20 * mib, size - 100, false},
+		"head of some other": {"a.bin", 0, size - 100, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 64*mib, func(t *testing.T, r *rig) {
+				h := r.open(r.put(c.file, size))
+				r.read(h, c.first, 100)
+				synctest.Wait()
+				assert.Equal(t, c.together, r.store.Has(h.file.object, c.second/cache.PageSize))
+				r.read(h, c.second, 100)
+				synctest.Wait()
+				assert.LessOrEqual(t, r.origin.bytesServed(), int64(2*cache.BlockSize+size-tail))
+			})
+		})
+	}
 }
 
 func TestReadAhead_RandomReadHasNone(t *testing.T) {

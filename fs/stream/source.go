@@ -167,7 +167,7 @@ func (s *Source) Open(f resolver.File) (*Handle, error) {
 	if known && revision == f.Revision { // it may have been learnt since the lookup
 		f.Learnt = &identity
 	}
-	return &Handle{file: s.hold(f), size: f.Size}, nil
+	return &Handle{file: s.hold(f), size: f.Size, ends: hasTwoEnds(f)}, nil
 }
 
 // Learn returns what the origin shows of a file whose size is not known, and
