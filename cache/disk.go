@@ -40,7 +40,7 @@ type Disk struct {
 	files   *openFiles
 	ledger  *ledger
 	queue   *queue
-	writeAt func(f *os.File, b []byte, off int64) (int, error)
+	writeAt func(f *os.File, bs [][]byte, off int64) error
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
@@ -87,7 +87,7 @@ func OpenDisk(c DiskConfig) (*Disk, error) {
 		lock:       lock,
 		files:      newOpenFiles(maxOpenFiles),
 		ledger:     newLedger(),
-		writeAt:    (*os.File).WriteAt,
+		writeAt:    writeGathered,
 		cancel:     cancel,
 		room:       room{place: lock, keep: c.MinFree},
 	}

@@ -411,7 +411,7 @@ func TestDisk_CloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := openDisk(t, cache.DiskConfig{})
 		d.WriteWith(func(f *os.File, b []byte, off int64) (int, error) {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second / 4)
 			return f.WriteAt(b, off)
 		})
 		putAll(d, cache.NewObject(100*cache.PageSize, "a"))

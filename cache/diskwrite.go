@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,25 +30,25 @@ func (d *Disk) write() {
 	}
 }
 
-// writeNext writes the first page of the queue. After an error the queue is
-// empty and takes nothing for a while.
+// writeNext writes the pages that are next in the queue. After an error the queue
+// is empty and takes nothing for a while.
 func (d *Disk) writeNext() error {
 	d.writing.Lock()
 	defer d.writing.Unlock()
-	k, p := d.queue.first()
-	if p == nil {
+	first, pages := d.queue.next()
+	if len(pages) == 0 {
 		return nil
 	}
-	err := d.room.take(int64(p.len))
+	err := d.room.take(int64(len(pages)) * PageSize)
 	if err == nil {
-		err = d.writePage(k, p.Bytes())
+		err = d.writePages(first, pages)
 	}
 	if err != nil {
-		d.fail(fmt.Errorf("write page: %w", err))
+		d.fail(fmt.Errorf("write pages: %w", err))
 		return err
 	}
 	d.failing = false
-	d.queue.removeFirst()
+	d.queue.written(first, len(pages))
 	return nil
 }
 
@@ -61,27 +62,64 @@ func (d *Disk) fail(err error) {
 	d.queue.clear(retryAfter)
 }
 
-func (d *Disk) writePage(k pageKey, b []byte) error {
-	f := d.acquire(k.object)
+// writePages writes pages that follow one another, the first being k: all their
+// bytes, then all their entries, by one call each.
+func (d *Disk) writePages(k pageKey, pages []*Page) error {
+	o := k.object
+	f := d.acquire(o)
 	if f == nil {
-		created, err := d.create(k.object)
+		created, err := d.create(o)
 		if err != nil {
 			return err
 		}
 		f = created
 	}
 	defer f.release()
-	if _, err := d.writeAt(f.file, b, k.page*PageSize); err != nil {
+	bytes, sums := make([][]byte, len(pages)), make([]uint32, len(pages))
+	for i, p := range pages {
+		bytes[i] = p.Bytes()
+	}
+	if err := d.writeAt(f.file, bytes, k.page*PageSize); err != nil {
 		return err
 	}
-	sum := checksum(b)
-	if o := k.object; o.Size >= 0 {
-		if _, err := d.writeAt(f.file, appendEntry(nil, o, k.page, sum), entryOffset(o, k.page)); err != nil {
+	var entries []byte
+	for i, b := range bytes {
+		sums[i] = checksum(b)
+		entries = appendEntry(entries, o, k.page+int64(i), sums[i])
+	}
+	if o.Size >= 0 {
+		if err := d.writeAt(f.file, [][]byte{entries}, entryOffset(o, k.page)); err != nil {
 			return err
 		}
 	}
-	f.remember(k.page, len(b), sum)
+	for i, b := range bytes {
+		f.remember(k.page+int64(i), len(b), sums[i])
+	}
 	return d.account(f)
+}
+
+// writeGathered writes all of bs at off, one behind the other.
+func writeGathered(f *os.File, bs [][]byte, off int64) error {
+	for len(bs) > 0 {
+		n, err := unix.Pwritev(int(f.Fd()), bs, off)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return &fs.PathError{Op: "write", Path: f.Name(), Err: err}
+		case n == 0:
+			return io.ErrShortWrite
+		}
+		off += int64(n)
+		for len(bs) > 0 && n >= len(bs[0]) {
+			n -= len(bs[0])
+			bs = bs[1:]
+		}
+		if n > 0 {
+			bs = append([][]byte{bs[0][n:]}, bs[1:]...)
+		}
+	}
+	return nil
 }
 
 // account notes what the file takes now. One that has lost its name, because
@@ -147,6 +185,9 @@ func createFile(path string) (*os.File, error) {
 // publish gives a spooled file the index and the name of o, and returns what it
 // takes on disk.
 func (d *Disk) publish(f *objectFile, o Object) (int64, error) {
+	if err := f.file.Truncate(o.Size); err != nil {
+		return 0, err
+	}
 	if err := d.finish(f.file, o, f.index(o), d.path(o.fileName())); err != nil {
 		return 0, err
 	}
@@ -161,13 +202,10 @@ func (d *Disk) publish(f *objectFile, o Object) (int64, error) {
 // finish gives a file under a temporary name the length of o's, an index (or
 // its beginning, the rest being zeros) and its name.
 func (d *Disk) finish(file *os.File, o Object, index []byte, path string) error {
-	if err := file.Truncate(o.Size); err != nil {
-		return err
-	}
 	if err := file.Truncate(fileLen(o)); err != nil {
 		return err
 	}
-	if _, err := d.writeAt(file, index, indexOffset(o)); err != nil {
+	if err := d.writeAt(file, [][]byte{index}, indexOffset(o)); err != nil {
 		return err
 	}
 	err := os.Rename(file.Name(), path)

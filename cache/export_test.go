@@ -15,7 +15,15 @@ const (
 func (d *Disk) WriteWith(f func(f *os.File, b []byte, off int64) (int, error)) {
 	d.writing.Lock()
 	defer d.writing.Unlock()
-	d.writeAt = f
+	d.writeAt = func(file *os.File, bs [][]byte, off int64) error {
+		for _, b := range bs {
+			if _, err := f(file, b, off); err != nil {
+				return err
+			}
+			off += int64(len(b))
+		}
+		return nil
+	}
 }
 
 // Settle returns when nothing waits to be written and the directory was scanned.

@@ -18,7 +18,7 @@ type queue struct {
 	closing  chan struct{}
 
 	mu      sync.Mutex // guards the following
-	order   []pageKey
+	order   []pageKey  // of coming; those that are no longer in pages were written with others
 	pages   map[pageKey]*Page
 	waited  time.Duration // since the queue was last empty
 	resumes time.Time     // no page is taken before
@@ -101,7 +101,7 @@ func (q *queue) slot() bool {
 func (q *queue) wait() bool {
 	for {
 		q.mu.Lock()
-		pages, closed, late := len(q.order), q.closed, q.closed && time.Now().After(q.ends)
+		pages, closed, late := len(q.pages), q.closed, q.closed && time.Now().After(q.ends)
 		q.mu.Unlock()
 		if pages > 0 || closed {
 			return pages > 0 && !late
@@ -110,14 +110,30 @@ func (q *queue) wait() bool {
 	}
 }
 
-// first returns the page to be written next, which stays in the queue, or nil.
-func (q *queue) first() (pageKey, *Page) {
+// next returns the page that waits for longest, with those behind it in the
+// object that wait, too, as many as a block has. They stay in the queue; none
+// are returned from an empty one.
+func (q *queue) next() (first pageKey, pages []*Page) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	for len(q.order) > 0 && q.pages[q.order[0]] == nil {
+		q.order = q.order[1:]
+	}
 	if len(q.order) == 0 {
 		return pageKey{}, nil
 	}
-	return q.order[0], q.pages[q.order[0]]
+	first = q.order[0]
+	for k := first; len(pages) < PagesPerBlock; k.page++ {
+		p := q.pages[k]
+		if p == nil {
+			break
+		}
+		pages = append(pages, p)
+		if p.len < PageSize {
+			break
+		}
+	}
+	return first, pages
 }
 
 // find returns a waiting page, retained for the caller, or nil.
@@ -137,13 +153,13 @@ func (q *queue) has(k pageKey) bool {
 	return ok
 }
 
-// removeFirst removes what first returned.
-func (q *queue) removeFirst() {
+// written removes n pages from first on.
+func (q *queue) written(first pageKey, n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	k := q.order[0]
-	q.order = q.order[1:]
-	q.remove(k)
+	for k, end := first, first.page+int64(n); k.page < end; k.page++ {
+		q.remove(k)
+	}
 }
 
 // drop removes the pages of an object.
@@ -169,6 +185,9 @@ func (q *queue) rename(key func(pageKey) (renamed pageKey, keep bool)) {
 	defer q.mu.Unlock()
 	kept := q.order[:0]
 	for _, k := range q.order {
+		if q.pages[k] == nil {
+			continue
+		}
 		renamed, keep := key(k)
 		switch {
 		case !keep:
@@ -190,7 +209,7 @@ func (q *queue) clear(pause time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.resumes = time.Now().Add(pause)
-	for _, k := range q.order {
+	for k := range q.pages {
 		q.remove(k)
 	}
 	q.order = nil
@@ -210,7 +229,7 @@ func (q *queue) close(within time.Duration) {
 	q.wake()
 }
 
-// remove takes the page k, which is no longer in order, out of the rest.
+// remove takes the page k out of all but order.
 func (q *queue) remove(k pageKey) {
 	p := q.pages[k]
 	delete(q.pages, k)
@@ -220,7 +239,7 @@ func (q *queue) remove(k pageKey) {
 }
 
 func (q *queue) drained() {
-	if len(q.order) == 0 {
+	if len(q.pages) == 0 {
 		q.waited = 0
 	}
 }

@@ -19,5 +19,5 @@
 // reply showed (reply.go, identity.go); the identity is part of the cache's
 // object, so that two contents never meet in one file, not even after a crash.
 //
-// Lock order: Handle.mu, Source.mu, file.mu, Streams.mu. None is held over a network call.
+// Lock order: Handle.mu, walking.mu, Source.mu, file.mu, Streams.mu. None is held over a network call.
 package stream

@@ -18,6 +18,9 @@ type Handle struct {
 	mu     sync.Mutex // guards the following
 	closed bool
 	ahead  readAhead
+	taken  int64 // bytes that were read, those read twice included
+	missed bool  // bytes had to be waited for
+	ends   bool  // the other end is to be fetched with the first read at one
 }
 
 // Close gives the handle up. It may be called twice.
@@ -57,10 +60,28 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 			return nil, fmt.Errorf("page %d is short: %w", p, resolver.ErrUnavailable)
 		}
 	}
-	if starved {
-		h.starved(off)
-	}
+	h.took(byteRange{off, limit}, starved)
 	return v, nil
+}
+
+// took notes that a range was read. A reader who starved has his window grow; who
+// has read as much as there is may go on with the next file.
+func (h *Handle) took(r byteRange, starved bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if starved {
+		h.starvedLocked(r.start)
+	}
+	if other := otherEnd(r, h.size); h.ends && starved && other.limit > 0 && !h.closed && h.file.pieces() == 0 {
+		h.ends = false
+		h.file.fetch(resolver.NewDemand(resolver.Ahead, nil), other, other.start, other.limit-other.start)
+	}
+	before := h.taken
+	h.taken += r.limit - r.start
+	h.missed = h.missed || starved
+	if before < h.size && h.taken >= h.size {
+		h.file.src.walking.finished(h.file.entry, h.missed)
+	}
 }
 
 // fetch starts what brings the range, and what is ahead of it.
@@ -79,17 +100,15 @@ func (h *Handle) fetch(d *resolver.Demand, r byteRange) {
 		h.file.src.countReader(-1)
 	}
 	run.window = min(run.window, h.file.src.window())
-	if want, chunk := run.plan(r, h.size); want.start < want.limit {
+	if want, chunk := run.plan(r, h.size, h.file.src.cfg.Streams); want.start < want.limit {
 		run.fetched = h.file.fetch(d, want, r.limit, chunk)
 	}
 }
 
-// starved lets the window of the reader at off grow, because he had to wait.
-// What is ahead of him is looked at again by the next read: it may have been on
-// its way and not have come.
-func (h *Handle) starved(off int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// starvedLocked lets the window of the reader at off grow, because he had to
+// wait. What is ahead of him is looked at again by the next read: it may have
+// been on its way and not have come.
+func (h *Handle) starvedLocked(off int64) {
 	window := h.file.src.window()
 	if run := h.ahead.grow(off, window); run != nil {
 		// Who is through with a whole piece will want the next ones.

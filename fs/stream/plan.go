@@ -58,16 +58,16 @@ func (f *file) planLocked(need byteRange) byteRange {
 }
 
 // fetch starts transfers for what is missing of r, none larger than chunk and no
-// more than streams at a time, and returns up to where all is here or coming.
+// more at a time than are worth it, and returns up to where all is here or coming.
 // Bytes beyond must, where d has not come yet, are left for later where they do
 // not fill a chunk. Nothing waits for the transfers.
 func (f *file) fetch(d *resolver.Demand, r byteRange, must, chunk int64) int64 {
 	ahead := resolver.NewDemand(resolver.Ahead, d.Client)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	streams := f.src.cfg.Streams
-	if f.pinned == nil || f.oneGet || f.size <= wholeFile {
-		streams = 1 // one request tells, or brings, what the others would
+	streams := 1 // one request tells, or brings, what the others would
+	if f.pinned != nil && !f.oneGet && f.size > wholeFile {
+		streams = f.pace.streams(f.src.cfg.Streams)
 	}
 	off := pageDown(r.start)
 	if f.oneGet && f.size > f.src.cache.Capacity() {

@@ -94,10 +94,10 @@ func (a *readAhead) sequential() bool {
 }
 
 // plan returns what to fetch for a read, and in which pieces. It is empty when
-// the read is served by what is on its way and the next piece can wait: pieces
-// are a quarter of the window, so that four are under way at a time.
-func (r *run) plan(read byteRange, size int64) (want byteRange, chunk int64) {
-	chunk = min(max(pageDown(r.window/4), cache.BlockSize), maxRange)
+// the read is served by what is on its way and the next piece can wait. So many
+// pieces as streams are allowed make up a window, so that all may be under way.
+func (r *run) plan(read byteRange, size int64, streams int) (want byteRange, chunk int64) {
+	chunk = min(max(pageDown(r.window/int64(streams)), cache.BlockSize), maxRange)
 	target := min(pageUp(max(read.limit, r.next)+r.window), size)
 	if read.limit > r.fetched {
 		return byteRange{pageDown(read.start), target}, max(chunk, pageUp(read.limit)-pageDown(read.start))

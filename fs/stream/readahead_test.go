@@ -3,6 +3,7 @@ package stream
 import (
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,12 +18,40 @@ func TestReadAhead_FirstReadAtTheStartHasAWindow(t *testing.T) {
 	assert.True(t, a.sequential())
 }
 
+// Who reads one end of an archive reads the other next, and it is there by then.
+func TestEnds_AreFetchedTogether(t *testing.T) {
+	const size = 40*mib + 4711
+	tail := pageDown(size - cache.PageSize)
+	for name, c := range map[string]struct {
+		file          string
+		first, second int64
+		together      bool
+	}{
+		"head of a zip":      {"a.zip", 0, size - 100, true},
+		"tail of a PDF":      {"规格.PDF", size - 100, 0, true},
+		"middle of an MP4":   {"a.mp4", 20 * mib, size - 100, false},
+		"head of some other": {"a.bin", 0, size - 100, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 64*mib, func(t *testing.T, r *rig) {
+				h := r.open(r.put(c.file, size))
+				r.read(h, c.first, 100)
+				synctest.Wait()
+				assert.Equal(t, c.together, r.store.Has(h.file.object, c.second/cache.PageSize))
+				r.read(h, c.second, 100)
+				synctest.Wait()
+				assert.LessOrEqual(t, r.origin.bytesServed(), int64(2*cache.BlockSize+size-tail))
+			})
+		})
+	}
+}
+
 func TestReadAhead_RandomReadHasNone(t *testing.T) {
 	var a readAhead
 	for off := int64(10 * mib); off < 100*mib; off += 10 * mib {
 		r := a.note(byteRange{off, off + 4*kib})
 		assert.Zero(t, r.window)
-		want, _ := r.plan(byteRange{off, off + 4*kib}, 1<<30)
+		want, _ := r.plan(byteRange{off, off + 4*kib}, 1<<30, 8)
 		assert.Equal(t, byteRange{off, off + 64*kib}, want, "the page that is needed, and no more")
 	}
 	assert.False(t, a.sequential())
@@ -100,7 +129,7 @@ func TestPlan_NoTinyRequests(t *testing.T) {
 		for off := int64(0); off < size; off += 128 * kib {
 			read := byteRange{off, min(off+128*kib, size)}
 			r := a.note(read)
-			want, chunk := r.plan(read, size)
+			want, chunk := r.plan(read, size, 8)
 			if off < 16*mib {
 				a.grow(off, 32*mib)
 			}
@@ -156,7 +185,7 @@ func FuzzReadAhead(f *testing.F) {
 			require.LessOrEqual(t, r.window, int64(window))
 			require.GreaterOrEqual(t, r.window, int64(0))
 			require.GreaterOrEqual(t, r.next, read.limit)
-			want, chunk := r.plan(read, size)
+			want, chunk := r.plan(read, size, 8)
 			require.Positive(t, chunk)
 			require.LessOrEqual(t, chunk, int64(maxRange))
 			if want.start >= want.limit {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -17,6 +18,9 @@ import (
 
 // rememberedFailures is of how many files the last failure is remembered.
 const rememberedFailures = 1024
+
+// rememberedHosts is of how many hosts the pace is remembered.
+const rememberedHosts = 64
 
 // errClosed is what readers get after Close.
 var errClosed = fmt.Errorf("mount is being closed: %w", resolver.ErrUnavailable)
@@ -104,6 +108,10 @@ type SourceConfig struct {
 	InsecureHosts []string
 	Lender        Lender
 	Ledger        Ledger
+	// Following yields the files after f in its directory whose sizes are known,
+	// in the order in which programs read them, from memory only. Nil where
+	// nothing is to be fetched ahead of readers of directories.
+	Following func(f resolver.File) iter.Seq[resolver.File]
 }
 
 // Source reads the files of one provider. Its methods may be called in
@@ -111,9 +119,11 @@ type SourceConfig struct {
 type Source struct {
 	*Streams
 	SourceConfig
-	origin *origin
-	failed *lru.Cache[fileKey, error] // how the last transfer of a file failed
-	spools atomic.Uint64              // replies without length so far
+	origin  *origin
+	failed  *lru.Cache[fileKey, error] // how the last transfer of a file failed
+	spools  atomic.Uint64              // replies without length so far
+	paces   *lru.Cache[string, *pace]  // of hosts
+	walking walking
 
 	mu    sync.Mutex // guards the following
 	files map[fileKey]*file
@@ -133,7 +143,10 @@ func (s *Streams) Source(cfg SourceConfig) *Source {
 		origin: newOrigin(cfg.InsecureHosts, s.cfg.UserAgent),
 		files:  make(map[fileKey]*file),
 	}
-	src.failed, _ = lru.New[fileKey, error](rememberedFailures) // fails only for sizes below 1
+	src.walking.src = src
+	// They fail only for sizes below 1.
+	src.failed, _ = lru.New[fileKey, error](rememberedFailures)
+	src.paces, _ = lru.New[string, *pace](rememberedHosts)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sources = append(s.sources, src)
@@ -154,7 +167,7 @@ func (s *Source) Open(f resolver.File) (*Handle, error) {
 	if known && revision == f.Revision { // it may have been learnt since the lookup
 		f.Learnt = &identity
 	}
-	return &Handle{file: s.hold(f), size: f.Size}, nil
+	return &Handle{file: s.hold(f), size: f.Size, ends: hasTwoEnds(f)}, nil
 }
 
 // Learn returns what the origin shows of a file whose size is not known, and
@@ -206,6 +219,15 @@ func (s *Source) note(key fileKey, err error) {
 	default:
 		s.failed.Add(key, err)
 	}
+}
+
+// paceOf returns what is known of the speed of a host.
+func (s *Source) paceOf(host string) *pace {
+	fresh := new(pace)
+	if known, ok, _ := s.paces.PeekOrAdd(host, fresh); ok {
+		return known
+	}
+	return fresh
 }
 
 // spoolObject names the pages of one reply without length.

@@ -232,6 +232,9 @@ func (t *transfer) request(lease *resolver.Lease, want byteRange) error {
 	watch := newWatchdog(t.ctx, src.cfg.Stall)
 	defer watch.stop()
 	t.tries++
+	pace, from := t.pace(lease.Link().Host()), t.progress()
+	done := pace.begin()
+	defer func() { done(t.progress() - from) }()
 	resp, err := src.origin.get(watch.ctx, lease.Link(), want, t.tries)
 	if err != nil {
 		return err
@@ -256,6 +259,15 @@ func (t *transfer) request(lease *resolver.Lease, want byteRange) error {
 		lease.Serve()
 	}
 	return err
+}
+
+// pace returns what is known of the speed of a host, from which the file comes now.
+func (t *transfer) pace(host string) *pace {
+	p := t.f.src.paceOf(host)
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	t.f.pace = p
+	return p
 }
 
 func (t *transfer) knownSize() int64 {

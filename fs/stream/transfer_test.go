@@ -283,11 +283,11 @@ func TestClose_EndsReadAheadButNotTheLastBlock(t *testing.T) {
 		h := r.open(r.put("f", 100*mib, func(o *object) { o.always = slow }))
 		r.read(h, 0, 4*kib)
 		h.mu.Lock()
-		h.ahead.runs[0].window = 32 * mib // pieces of 8 MiB
+		h.ahead.runs[0].window = 32 * mib // pieces of 4 MiB
 		h.mu.Unlock()
 		r.read(h, 512*kib, 4*kib)
 		synctest.Wait()
-		assert.Equal(t, 4, r.origin.bodies())
+		assert.Equal(t, fewStreams, r.origin.bodies())
 		h.Close()
 		synctest.Wait()
 		assert.Equal(t, 1, r.origin.bodies(), "what is far ahead ends with the handle, the block at hand does not")

@@ -121,6 +121,7 @@ func (s *stack) build(p *connection, state *catalog.State, streams *stream.Strea
 	p.source = streams.Source(stream.SourceConfig{
 		Name: p.Name, Account: accountOf(p.provider), InsecureHosts: p.trustedHosts(),
 		Lender: p.broker, Ledger: learnt,
+		Following: func(f resolver.File) iter.Seq[resolver.File] { return p.catalog.Following(f) },
 	})
 	p.tree = &fs.Provider{Name: p.Name, Source: p.source, Budgets: p.budgets}
 	p.catalog = catalog.New(p.provider, learnt, p.source, catalog.Config{

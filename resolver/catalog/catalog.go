@@ -230,17 +230,8 @@ func (c *Catalog) Peek(dir resolver.ID, name string) (resolver.Node, bool) {
 // only, and yields nothing when the directory or f is not there.
 func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
-		c.mu.Lock()
-		var l *listing
-		if d := c.dirs[f.Dir]; d != nil {
-			l = d.held
-		}
-		c.mu.Unlock()
+		l, place := c.place(f)
 		if l == nil {
-			return
-		}
-		place, ok := l.find(f.Name)
-		if !ok || l.nodes()[place].ID != f.ID {
 			return
 		}
 		for id := range l.siblings(place) {
@@ -256,6 +247,38 @@ func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 			}
 		}
 	}
+}
+
+// Following yields the files after f in its directory, by name, as Lookup would
+// answer them, but for those of which it would have to ask and those that are
+// refused. It is made from memory only, and yields nothing when the directory
+// or f is not there.
+func (c *Catalog) Following(f resolver.File) iter.Seq[resolver.File] {
+	return func(yield func(resolver.File) bool) {
+		l, place := c.place(f)
+		if l == nil {
+			return
+		}
+		for i := place + 1; i < len(l.sizes); i++ {
+			n, known := c.remembered(l.at(i))
+			if known && !n.Dir && n.Refused == nil && !yield(n.File) {
+				return
+			}
+		}
+	}
+}
+
+// place finds f in the listing that is held of its directory, which is nil when
+// f is not there.
+func (c *Catalog) place(f resolver.File) (*listing, int) {
+	l := c.heldOf(f.Dir)
+	if l == nil {
+		return nil, 0
+	}
+	if place, ok := l.find(f.Name); ok && l.nodes()[place].ID == f.ID {
+		return l, place
+	}
+	return nil, 0
 }
 
 // Why returns why nothing can be shown of the provider: the error that its root
