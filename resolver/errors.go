@@ -38,6 +38,10 @@ var (
 	ErrDown = fmt.Errorf("the provider does not answer: %w", ErrUnavailable)
 )
 
+// ErrReserved is an ErrQuota for a call that nobody waits for: what is left of
+// the budget is kept for those that somebody does.
+var ErrReserved = fmt.Errorf("the rest is kept for those who wait: %w", ErrQuota)
+
 // later is an error with the time after which asking again makes sense.
 type later struct {
 	after time.Duration

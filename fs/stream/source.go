@@ -160,12 +160,8 @@ func (s *Source) Open(f resolver.File) (*Handle, error) {
 	if f.Refused != nil {
 		return nil, f.Refused
 	}
-	identity, revision, known := s.Ledger.Get(f.ID, f.Version)
-	if revision > f.Revision {
+	if _, revision, _ := s.Ledger.Get(f.ID, f.Version); revision > f.Revision {
 		return nil, changed("content")
-	}
-	if known && revision == f.Revision { // it may have been learnt since the lookup
-		f.Learnt = &identity
 	}
 	return &Handle{file: s.hold(f), size: f.Size, ends: hasTwoEnds(f)}, nil
 }
@@ -197,9 +193,6 @@ type Status struct {
 
 // Status tells how a file is doing.
 func (s *Source) Status(entry resolver.File) Status {
-	if identity, revision, known := s.Ledger.Get(entry.ID, entry.Version); known && revision == entry.Revision {
-		entry.Learnt = &identity
-	}
 	f := s.hold(entry)
 	defer f.release()
 	st := Status{Lease: s.Lender.Peek(entry.ID)}
@@ -242,6 +235,10 @@ func (s *Source) hold(entry resolver.File) *file {
 	defer s.mu.Unlock()
 	f := s.files[key]
 	if f == nil {
+		// It may have been learnt since the lookup, and forgotten here.
+		if identity, revision, known := s.Ledger.Get(entry.ID, entry.Version); known && revision == entry.Revision {
+			entry.Learnt = &identity
+		}
 		f = newFile(s, key, entry)
 		s.files[key] = f
 	}

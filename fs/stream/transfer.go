@@ -90,7 +90,7 @@ func (t *transfer) end(err error) {
 	if err != nil && err != errAbandoned {
 		f.src.log.Debug("transfer ended", "provider", f.src.Name, "file", f.entry.Name, "error", err)
 	}
-	if errors.Is(err, errAbandoned) {
+	if errors.Is(err, errAbandoned) || errors.Is(err, resolver.ErrReserved) {
 		err = nil // a late comer gets a try of his own
 	}
 	for p := range f.waiting {

@@ -194,9 +194,6 @@ func (s *Source) fetchHead(ctx context.Context, entry resolver.File) {
 	ctx, expire := context.WithTimeout(ctx, s.cfg.Deadline)
 	defer expire()
 	ctx = resolver.WithDemand(ctx, resolver.NewDemand(resolver.Ahead, nil))
-	if identity, revision, known := s.Ledger.Get(entry.ID, entry.Version); known && revision == entry.Revision {
-		entry.Learnt = &identity
-	}
 	f := s.hold(entry)
 	defer f.release()
 	limit := entry.Size

@@ -240,7 +240,8 @@ func (b *Broker) noTurn(l *lane, err error) {
 	pending := l.pending
 	l.pending = nil
 	for _, r := range pending {
-		if turnMayCome(err) && !r.due(now) {
+		u, _ := r.urgency()
+		if turnMayCome(err) && !r.due(now) || errors.Is(err, resolver.ErrReserved) && u > resolver.Ahead {
 			l.pending = append(l.pending, r)
 			continue
 		}

@@ -261,6 +261,31 @@ func TestLane_QuotaEndsAllThatWait(t *testing.T) {
 	})
 }
 
+// What is left of a budget goes to those who wait, also when the turn that met its
+// end was not theirs.
+func TestLane_ReservedTurnEndsWhatNobodyWaitsFor(t *testing.T) {
+	inGroup(t, 2, 1, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+		turns := make(chan struct{})
+		f.SetTurn(func(ctx context.Context, _ string) error {
+			d := resolver.DemandOf(ctx)
+			ahead := d.Urgency() <= resolver.Ahead
+			<-turns
+			if ahead {
+				return resolver.ErrReserved
+			}
+			return nil
+		})
+		b := newBroker(t, f)
+		ahead := opens(t.Context(), b, resolver.Ahead, 1, ids[0])
+		synctest.Wait()
+		person := opens(t.Context(), b, resolver.Read, 2, ids[1])
+		synctest.Wait()
+		close(turns)
+		assertLent(t, person())
+		require.ErrorIs(t, ahead()[0].err, resolver.ErrReserved)
+	})
+}
+
 // A turn that will not come soon is not waited for, and nobody is asked to.
 func TestLane_ThrottledTurnEndsAllThatWait(t *testing.T) {
 	inGroup(t, 100, 20, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {

@@ -53,7 +53,8 @@ type waiter struct {
 // (see [resolver.Demand]), then who came first.
 //
 // When a budget is spent, also while waiting, it is resolver.ErrQuota at once,
-// which says which one and until when. When the provider asked for a pause that
+// which says which one and until when; for who asks for what nobody waits for it
+// is resolver.ErrReserved when a tenth is left. When the provider asked for a pause that
 // lasts 30 s more, or beyond the deadline of ctx, it is resolver.ErrThrottled at
 // once, with what is left in resolver.RetryAfter. Else it ends with the cause of
 // ctx, during a pause joined with that ErrThrottled.
@@ -215,7 +216,7 @@ func (b *Bucket) grant(now time.Time) (spent bool) {
 		return false
 	default:
 	}
-	spent, err := b.limits.ledger.take(b.tallies, now)
+	spent, err := b.limits.ledger.take(b.tallies, now, w.demand.Urgency())
 	w.turn <- err
 	if err != nil {
 		return false

@@ -70,6 +70,22 @@ func TestBudget_NewAtMidnightOfItsZone(t *testing.T) {
 	})
 }
 
+// What nobody waits for leaves a tenth of a budget, and one call at least.
+func TestBudget_RestIsKeptForWhoWaits(t *testing.T) {
+	for calls, left := range map[int]int{1: 1, 3: 1, 100: 10} {
+		b := limit.New(nil, nil).Bucket("app/links", budgets(limit.Budget{Calls: calls}))
+		ahead := resolver.WithDemand(t.Context(), resolver.NewDemand(resolver.Ahead, nil))
+		for range calls - left {
+			require.NoError(t, b.Wait(ahead))
+		}
+		err := b.Wait(ahead)
+		require.ErrorIs(t, err, resolver.ErrReserved)
+		require.ErrorIs(t, err, resolver.ErrQuota)
+		assert.Equal(t, left, spend(t, b))
+		require.NotErrorIs(t, b.Wait(t.Context()), resolver.ErrReserved, "nothing is kept any more")
+	}
+}
+
 func TestBudget_Resets(t *testing.T) {
 	shanghai, newYork, santiago := zone(t, "Asia/Shanghai"), zone(t, "America/New_York"), zone(t, "America/Santiago")
 	for _, c := range []struct {

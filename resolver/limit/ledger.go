@@ -82,7 +82,7 @@ func refusal(tallies []*tally, now time.Time) error {
 
 // take counts one call in all tallies, or in none and says why. It reports
 // whether that spent one of them.
-func (l *ledger) take(tallies []*tally, now time.Time) (spent bool, err error) {
+func (l *ledger) take(tallies []*tally, now time.Time, u resolver.Urgency) (spent bool, err error) {
 	if len(tallies) == 0 {
 		return false, nil
 	}
@@ -90,6 +90,11 @@ func (l *ledger) take(tallies []*tally, now time.Time) (spent bool, err error) {
 	defer l.mu.Unlock()
 	if err := refusal(tallies, now); err != nil {
 		return false, err
+	}
+	for _, t := range tallies {
+		if u <= resolver.Ahead && t.reserved() {
+			return false, fmt.Errorf("budget %s: %v: %w", t.Key, t.usage(), resolver.ErrReserved)
+		}
 	}
 	for _, t := range tallies {
 		t.unsaved.Used++

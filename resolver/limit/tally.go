@@ -68,6 +68,13 @@ func (t *tally) used() int {
 
 func (t *tally) spent() bool { return t.used() >= t.Calls }
 
+// reserve is which part of a budget is kept for calls that somebody waits for: a
+// copy that reads ahead must not leave a person without a single one.
+const reserve = 10
+
+// reserved reports whether no more is left than the reserve, one call at least.
+func (t *tally) reserved() bool { return t.Calls-t.used() <= max(1, t.Calls/reserve) }
+
 func (t *tally) usage() Usage {
 	return Usage{Key: t.Key, Used: t.used(), Calls: t.Calls, Resets: t.resets}
 }

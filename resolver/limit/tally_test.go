@@ -36,10 +36,10 @@ func TestTally_Settle(t *testing.T) {
 func TestLedger_TakeLooksAgain(t *testing.T) {
 	l := New(nil, nil).ledger
 	tallies := l.open([]Budget{{Key: "roomy", Calls: 9}, {Key: "tight", Calls: 1}})
-	spent, err := l.take(tallies, time.Now())
+	spent, err := l.take(tallies, time.Now(), resolver.Read)
 	require.NoError(t, err)
 	assert.True(t, spent)
-	_, err = l.take(tallies, time.Now())
+	_, err = l.take(tallies, time.Now(), resolver.Read)
 	require.ErrorIs(t, err, resolver.ErrQuota)
 	assert.Equal(t, 1, tallies[0].used(), "all or none")
 }
