@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +30,7 @@ var docScopes = []string{
 type drive struct {
 	*feishusim.Server
 	app, root string
+	more      string                     // lines of the configuration
 	files     map[string]linksim.Content // by path in the drive
 	tokens    map[string]string          // of files and media, likewise
 	serial    uint64
@@ -52,7 +54,7 @@ func startDrive(t *testing.T) *drive {
 // http here, which has to be allowed; files come from the API itself.
 func (d *drive) mount(t *testing.T, s settings) (*process, string) {
 	t.Helper()
-	s.providers = append(s.providers, fmt.Sprintf(
+	s.providers = append(s.providers, d.more+fmt.Sprintf(
 		"name = \"docs\"\ntype = \"feishu-docs\"\nbase_url = %q\napp_id = %q\napp_secret = \"env:%s\"\ninsecure_hosts = [%q]\n",
 		d.URL(), d.app, mailSecretEnv, hostOf(t, d.StreamURL())))
 	s.env = append(s.env, mailSecretEnv+"="+mailSecret)
@@ -192,6 +194,38 @@ func TestDocs_LinkThatDies(t *testing.T) {
 	require.NoError(t, err)
 	requireSame(t, contentOf(t, d.files[name]), got)
 	assert.Equal(t, 2, d.Counts(feishusim.MediaLinks).Calls)
+}
+
+// Pictures are named by what they are, if that is wanted, through links that serve
+// for reading, too.
+func TestDocs_PicturesByWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	needTool(t, "ls")
+	d := startDrive(t)
+	d.more = "image_types = true\n"
+	doc := feishusim.Docx{Title: "document"}
+	want := make(map[string]linksim.Content)
+	for i := range 12 {
+		start, end := "\x89PNG\r\n\x1a\n", ".png"
+		if i%2 == 1 {
+			start, end = "\xff\xd8\xff", ".jpg"
+		}
+		content := linksim.Bytes(append([]byte(start), contentOf(t, d.content(100_000))...))
+		doc.Blocks = append(doc.Blocks, feishusim.ImageBlock(feishusim.Media{Content: content}, fmt.Sprintf("figure %02d", i)))
+		want[fmt.Sprintf("figure %02d%s", i, end)] = content
+	}
+	d.AddDocx(d.root, doc)
+	_, dir := d.mount(t, settings{})
+	dir = filepath.Join(dir, "document")
+	assert.Equal(t, slices.Sorted(maps.Keys(want)), names(dir))
+	run(t, "ls", "-l", dir)
+	looks := d.LinkTotals()
+	assert.Equal(t, 12, looks.Gets, "the sizes came along")
+	for name, content := range want {
+		requireSame(t, contentOf(t, content), read(t, filepath.Join(dir, name)))
+	}
+	assert.Equal(t, 3, d.Counts(feishusim.MediaLinks).Calls)
+	assert.Zero(t, d.LinkTotals().Leaks)
 }
 
 // Where each request is one of the day's 10,000 downloads, a large file costs few

@@ -90,7 +90,11 @@ func (p *Provider) listDocx(ctx context.Context, at place, cursor string) (resol
 		return resolver.Page{}, err
 	}
 	w.meet(at.tokens[0], blocks)
-	page := resolver.Page{Entries: mediaOf(at, blocks)}
+	found := mediaOf(at, blocks)
+	if err := p.nameTypes(ctx, found); err != nil {
+		return resolver.Page{}, err
+	}
+	page := resolver.Page{Entries: found.all}
 	if w.Own || len(w.Sources) > 0 {
 		page.Next = encode(w)
 	} else {
@@ -219,22 +223,22 @@ func (p *Provider) blocks(ctx context.Context, document, token string) (blocks [
 
 // mediaOf are what a document shows of some blocks. The same medium in two of
 // them is one.
-func mediaOf(at place, blocks []block) []resolver.Entry {
-	var entries entrySet
+func mediaOf(at place, blocks []block) *entrySet {
+	entries := new(entrySet)
 	document := at.tokens[0]
 	for _, b := range blocks {
 		switch {
 		case b.File != nil && b.File.Token != "":
 			entries.add(medium(at.at(mediaKind, document, b.File.Token), cmp.Or(b.File.Name, b.File.Token)))
 		case b.Image != nil && b.Image.Token != "":
-			entries.add(medium(at.at(mediaKind, document, b.Image.Token), imageName(b.Image.Caption.Content, b.Image.Token)))
+			entries.addPicture(medium(at.at(mediaKind, document, b.Image.Token), imageName(b.Image.Caption.Content, b.Image.Token)))
 		case b.Sheet != nil:
 			entries.embed(at, sheetKind, "Sheet ", *b.Sheet)
 		case b.Base != nil:
 			entries.embed(at, tableKind, "Table ", *b.Base)
 		}
 	}
-	return entries.all
+	return entries
 }
 
 // medium is a file of which a document tells no more than the name.
@@ -244,8 +248,17 @@ func medium(at place, name string) resolver.Entry {
 
 // entrySet is entries of which each ID is there once.
 type entrySet struct {
-	all  []resolver.Entry
-	seen map[resolver.ID]bool
+	all      []resolver.Entry
+	seen     map[resolver.ID]bool
+	pictures []int // the places of those whose names we made up
+}
+
+// addPicture is add for one that has no name of its own.
+func (s *entrySet) addPicture(e resolver.Entry) {
+	before := len(s.all)
+	if s.add(e); len(s.all) > before {
+		s.pictures = append(s.pictures, before)
+	}
 }
 
 func (s *entrySet) add(e resolver.Entry) {

@@ -59,7 +59,7 @@ func (p *Provider) Resolve(ctx context.Context, ids []resolver.ID) ([]resolver.A
 	}
 	found, err := p.files(ctx, files)
 	if err == nil && len(media) > 0 {
-		found, err = p.media(ctx, media, found)
+		found, err = p.media(ctx, media, found, true)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%d files: %w", len(ids), err)
@@ -126,10 +126,10 @@ func (p *Provider) direct(ctx context.Context, call api.Call) (resolver.Link, er
 }
 
 // media adds links to media to answers. What the API leaves out of its answer
-// does not get one.
-func (p *Provider) media(ctx context.Context, places []place, answers map[string]resolver.Answer) (map[string]resolver.Answer, error) {
+// does not get one. Waited says that the turn for the call has come.
+func (p *Provider) media(ctx context.Context, places []place, answers map[string]resolver.Answer, waited bool) (map[string]resolver.Answer, error) {
 	tokens, extra := tokensOfAll(places), p.extra(places)
-	links, reply, err := p.links(ctx, tokens, extra, true)
+	links, reply, err := p.links(ctx, tokens, extra, waited)
 	if extra != "" && errors.Is(err, resolver.ErrRejected) {
 		// A base without advanced permission may take it amiss.
 		if links, reply, err = p.links(ctx, tokens, "", false); err == nil {

@@ -27,6 +27,8 @@ type Provider struct {
 	app       atomic.Pointer[feishu.App]
 	drive     atomic.Pointer[string] // the token of the drive's own folder; nil before it was asked for
 	plain     plainBases
+	prober    atomic.Pointer[resolver.Prober]
+	kinds     pictureKinds
 }
 
 var (
@@ -74,7 +76,7 @@ func (p *Provider) Renew(options any) {
 func (p *Provider) Close() error { return p.app.Load().Close() }
 
 // Revision changes with what the configuration has listed.
-func (p *Provider) Revision() string { return fmt.Sprint(p.cfg.Roots) }
+func (p *Provider) Revision() string { return fmt.Sprint(p.cfg.Roots, p.cfg.ImageTypes) }
 
 // Account is the host and the app.
 func (p *Provider) Account() string { return p.app.Load().Account() }
