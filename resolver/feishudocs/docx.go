@@ -131,26 +131,37 @@ func (w *docxWalk) meet(own string, blocks []block) {
 // maxSourcePages bounds what is read of another document to find one block.
 const maxSourcePages = 20
 
-// nextSource returns what is in the next synced block. Nothing, if its document
-// is not for us to see, or gone: that says nothing of the one that shows it.
+// nextSource returns what is in the synced blocks of the next other document.
+// Nothing, if it is not for us to see, or gone: that says nothing of the one that
+// shows it.
 func (p *Provider) nextSource(ctx context.Context, w *docxWalk) ([]block, error) {
 	if len(w.Sources) == 0 {
 		return nil, fmt.Errorf("not a cursor of this package: %w", resolver.ErrRejected)
 	}
-	from := w.Sources[0]
-	w.Sources = w.Sources[1:]
-	all, revision, err := p.allBlocks(ctx, from.Document)
+	document := w.Sources[0].Document
+	var wanted []string
+	w.Sources = slices.DeleteFunc(w.Sources, func(s source) bool {
+		if s.Document == document {
+			wanted = append(wanted, s.Block)
+		}
+		return s.Document == document
+	})
+	all, revision, err := p.allBlocks(ctx, document)
 	if aboutFile(err) {
-		p.log.Debug("a synced block cannot be read", "document", from.Document, "error", err)
+		p.log.Debug("a synced block cannot be read", "document", document, "error", err)
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if _, known := w.Revisions[from.Document]; !known {
-		w.Revisions[from.Document] = revision
+	if _, known := w.Revisions[document]; !known {
+		w.Revisions[document] = revision
 	}
-	return below(all, from.Block), nil
+	var blocks []block
+	for _, root := range wanted {
+		blocks = append(blocks, below(all, root)...)
+	}
+	return blocks, nil
 }
 
 // allBlocks returns what is in a document, up to a bound, and its revision before

@@ -27,6 +27,7 @@ type Provider struct {
 	app       atomic.Pointer[feishu.App]
 	drive     atomic.Pointer[string] // the token of the drive's own folder; nil before it was asked for
 	plain     plainBases
+	denied    denials
 	prober    atomic.Pointer[resolver.Prober]
 	kinds     pictureKinds
 }
@@ -68,6 +69,7 @@ func (p *Provider) Renew(options any) {
 	renewed.AppSecret, renewed.AccessToken = cfg.AppSecret, cfg.AccessToken
 	old := p.app.Swap(feishu.Open(renewed, p.limits))
 	p.drive.Store(nil) // that of a user may be another's
+	p.denied.forget()
 	_ = old.Close()
 }
 
