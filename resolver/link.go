@@ -61,6 +61,9 @@ type Meter interface {
 	// Throttled says that a request was answered with "too often", and to wait
 	// for so long; 0 when it was not said for how long.
 	Throttled(after time.Duration)
+	// Denied says that a request was refused, so that requests which cost a call
+	// are not spent on the same refusal again and again.
+	Denied()
 }
 
 // Host returns the host of the first URL, which is not secret.

@@ -135,3 +135,12 @@ type Accounter interface {
 type Revisioner interface {
 	Revision() string
 }
+
+// Prober looks at what is behind a link, by one small request. It is for
+// providers whose listings do not tell of what kind a file is, and which tell the
+// link along with the listing then.
+type Prober interface {
+	// Probe returns the media type that the content has, by its first bytes or
+	// else by the origin's word, and its length, or SizeUnknown.
+	Probe(ctx context.Context, link Link) (mediaType string, size int64, err error)
+}

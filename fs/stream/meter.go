@@ -100,11 +100,17 @@ func (t *transfer) turn(m resolver.Meter) error {
 	return nil
 }
 
-// tell passes on that a request was one too many.
+// tell passes on that a request was one too many, or refused.
 func tell(m resolver.Meter, err error) {
 	var fail *failure
-	if m != nil && errors.As(err, &fail) && errors.Is(err, resolver.ErrThrottled) {
+	if m == nil || !errors.As(err, &fail) {
+		return
+	}
+	switch {
+	case errors.Is(err, resolver.ErrThrottled):
 		m.Throttled(fail.after)
+	case fail.class == resolver.Denied:
+		m.Denied()
 	}
 }
 

@@ -123,6 +123,9 @@ func (s *stack) build(p *connection, state *catalog.State, streams *stream.Strea
 		Lender: p.broker, Ledger: learnt,
 		Following: func(f resolver.File) iter.Seq[resolver.File] { return p.catalog.Following(f) },
 	})
+	if looks, ok := p.provider.(interface{ ProbeWith(resolver.Prober) }); ok {
+		looks.ProbeWith(p.source)
+	}
 	p.tree = &fs.Provider{Name: p.Name, Source: p.source, Budgets: p.budgets}
 	p.catalog = catalog.New(p.provider, learnt, p.source, catalog.Config{
 		ListingTTL: time.Duration(s.config.Mount.ListingTTL), Listings: state.Listings(key),

@@ -73,6 +73,9 @@ func (m meter) Throttled(after time.Duration) {
 	m.client.waits.tell(m.endpoint.Name, after)
 }
 
+// Denied means nothing here: it is about one file, not about the endpoint.
+func (m meter) Denied() {}
+
 // Format hides what the meter holds from every verb of package fmt.
 func (m meter) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(m.String())) }
 

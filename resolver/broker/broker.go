@@ -45,10 +45,12 @@ func New(provider resolver.Provider, cfg Config, log *slog.Logger) *Broker {
 	}
 	cfg.Parallel = max(1, cfg.Parallel)
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &Broker{
+	b := &Broker{
 		provider: provider, cfg: cfg, log: log, ctx: ctx, cancel: cancel,
 		sweep: sweepAt, files: make(map[resolver.ID]*record), lanes: make(map[string]*lane),
 	}
+	b.revision = b.currentRevision() // or the first lease would forget what was seeded before
+	return b
 }
 
 // Close ends the calls under way and waits for them. It may be called twice.

@@ -455,6 +455,18 @@ func TestSeed(t *testing.T) {
 	})
 }
 
+// What is seeded before the first lease is as of the provider's revision.
+func TestSeed_BeforeTheFirstLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := resolvertest.NewFake()
+		f.Add(string(file), 1, time.Time{})
+		f.SetRevision("7")
+		b := newBroker(t, f)
+		b.Seed(file, seed("one.invalid", 0))
+		assert.Equal(t, "one.invalid", acquire(t, b).Link().Host())
+	})
+}
+
 func TestClose_EndsCallsAndWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := false

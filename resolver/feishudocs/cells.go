@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
-
-	"github.com/attachfs/attachfs/resolver"
 )
 
 // cellFile is a medium as a cell of a spreadsheet tells of it. Only the form of
@@ -24,10 +22,15 @@ type cellFile struct {
 // mentionType is that of a link to another document, whose token is no medium's.
 const mentionType = "mention"
 
-// entry is the file in the directory of a spreadsheet. A size in a cell is left
+// add puts the file into the directory of a spreadsheet. A size in a cell is left
 // aside: no document says what it is, and a wrong one would spoil the file.
-func (f cellFile) entry(at place) resolver.Entry {
-	return medium(at.at(mediaKind, at.tokens[0], f.Token), cmp.Or(strings.TrimSpace(f.Name), strings.TrimSpace(f.Text), f.Token))
+func (f cellFile) add(at place, entries *entrySet) {
+	name := cmp.Or(strings.TrimSpace(f.Name), strings.TrimSpace(f.Text))
+	if name == "" {
+		entries.addPicture(medium(at.at(mediaKind, at.tokens[0], f.Token), f.Token))
+		return
+	}
+	entries.add(medium(at.at(mediaKind, at.tokens[0], f.Token), name))
 }
 
 // filesIn finds the media in values of whatever form, in their order.

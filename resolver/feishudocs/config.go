@@ -30,6 +30,9 @@ type Config struct {
 	// "sheet:TOKEN", "bitable:TOKEN", "wiki:SPACE_ID" or "drive"; if empty, it has
 	// what is in the drive of the app or user.
 	Roots []string `toml:"roots"`
+	// ImageTypes has every picture looked at when its document is listed, so that
+	// its name ends in what it is.
+	ImageTypes bool `toml:"image_types"`
 	// Log is told when the API asks to wait, and of what is left out; nil is
 	// slog.Default().
 	Log *slog.Logger `toml:"-"`

@@ -90,7 +90,11 @@ func (p *Provider) listDocx(ctx context.Context, at place, cursor string) (resol
 		return resolver.Page{}, err
 	}
 	w.meet(at.tokens[0], blocks)
-	page := resolver.Page{Entries: mediaOf(at, blocks)}
+	found := mediaOf(at, blocks)
+	if err := p.nameTypes(ctx, found); err != nil {
+		return resolver.Page{}, err
+	}
+	page := resolver.Page{Entries: found.all}
 	if w.Own || len(w.Sources) > 0 {
 		page.Next = encode(w)
 	} else {
@@ -127,26 +131,37 @@ func (w *docxWalk) meet(own string, blocks []block) {
 // maxSourcePages bounds what is read of another document to find one block.
 const maxSourcePages = 20
 
-// nextSource returns what is in the next synced block. Nothing, if its document
-// is not for us to see, or gone: that says nothing of the one that shows it.
+// nextSource returns what is in the synced blocks of the next other document.
+// Nothing, if it is not for us to see, or gone: that says nothing of the one that
+// shows it.
 func (p *Provider) nextSource(ctx context.Context, w *docxWalk) ([]block, error) {
 	if len(w.Sources) == 0 {
 		return nil, fmt.Errorf("not a cursor of this package: %w", resolver.ErrRejected)
 	}
-	from := w.Sources[0]
-	w.Sources = w.Sources[1:]
-	all, revision, err := p.allBlocks(ctx, from.Document)
+	document := w.Sources[0].Document
+	var wanted []string
+	w.Sources = slices.DeleteFunc(w.Sources, func(s source) bool {
+		if s.Document == document {
+			wanted = append(wanted, s.Block)
+		}
+		return s.Document == document
+	})
+	all, revision, err := p.allBlocks(ctx, document)
 	if aboutFile(err) {
-		p.log.Debug("a synced block cannot be read", "document", from.Document, "error", err)
+		p.log.Debug("a synced block cannot be read", "document", document, "error", err)
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if _, known := w.Revisions[from.Document]; !known {
-		w.Revisions[from.Document] = revision
+	if _, known := w.Revisions[document]; !known {
+		w.Revisions[document] = revision
 	}
-	return below(all, from.Block), nil
+	var blocks []block
+	for _, root := range wanted {
+		blocks = append(blocks, below(all, root)...)
+	}
+	return blocks, nil
 }
 
 // allBlocks returns what is in a document, up to a bound, and its revision before
@@ -219,22 +234,22 @@ func (p *Provider) blocks(ctx context.Context, document, token string) (blocks [
 
 // mediaOf are what a document shows of some blocks. The same medium in two of
 // them is one.
-func mediaOf(at place, blocks []block) []resolver.Entry {
-	var entries entrySet
+func mediaOf(at place, blocks []block) *entrySet {
+	entries := new(entrySet)
 	document := at.tokens[0]
 	for _, b := range blocks {
 		switch {
 		case b.File != nil && b.File.Token != "":
 			entries.add(medium(at.at(mediaKind, document, b.File.Token), cmp.Or(b.File.Name, b.File.Token)))
 		case b.Image != nil && b.Image.Token != "":
-			entries.add(medium(at.at(mediaKind, document, b.Image.Token), imageName(b.Image.Caption.Content, b.Image.Token)))
+			entries.addPicture(medium(at.at(mediaKind, document, b.Image.Token), imageName(b.Image.Caption.Content, b.Image.Token)))
 		case b.Sheet != nil:
 			entries.embed(at, sheetKind, "Sheet ", *b.Sheet)
 		case b.Base != nil:
 			entries.embed(at, tableKind, "Table ", *b.Base)
 		}
 	}
-	return entries.all
+	return entries
 }
 
 // medium is a file of which a document tells no more than the name.
@@ -244,8 +259,17 @@ func medium(at place, name string) resolver.Entry {
 
 // entrySet is entries of which each ID is there once.
 type entrySet struct {
-	all  []resolver.Entry
-	seen map[resolver.ID]bool
+	all      []resolver.Entry
+	seen     map[resolver.ID]bool
+	pictures []int // the places of those whose names we made up
+}
+
+// addPicture is add for one that has no name of its own.
+func (s *entrySet) addPicture(e resolver.Entry) {
+	before := len(s.all)
+	if s.add(e); len(s.all) > before {
+		s.pictures = append(s.pictures, before)
+	}
 }
 
 func (s *entrySet) add(e resolver.Entry) {

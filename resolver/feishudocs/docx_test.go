@@ -63,11 +63,12 @@ func TestDocx_Synced(t *testing.T) {
 	other := s.AddDocx("", feishusim.Docx{Title: "other", Blocks: []feishusim.Block{
 		feishusim.FileBlock(media("not synced.pdf")),
 		feishusim.SourceBlock("blkSource1", feishusim.TextBlock("x", feishusim.FileBlock(media("synced.pdf")))),
+		feishusim.SourceBlock("blkSource2", feishusim.FileBlock(media("too.pdf"))),
 	}})
 	secret := docWith(s, "secret", "secret.pdf")
 	s.SetForbidden(secret, true)
 	ids := s.AddDocx("", feishusim.Docx{Title: "d", Blocks: []feishusim.Block{
-		feishusim.ReferenceBlock(other.Document, "blkSource1"),
+		feishusim.ReferenceBlock(other.Document, "blkSource1"), feishusim.ReferenceBlock(other.Document, "blkSource2"),
 		feishusim.ReferenceBlock(secret, "blkSecret1"),
 		feishusim.ReferenceBlock("nowhere", "blkNowhere"),
 		feishusim.FileBlock(media("own.pdf")),
@@ -75,6 +76,7 @@ func TestDocx_Synced(t *testing.T) {
 	// They show each other, too.
 	s.SetDocx(other.Document, feishusim.Docx{Title: "other", Blocks: []feishusim.Block{
 		feishusim.SourceBlock("blkSource1", feishusim.FileBlock(media("synced.pdf")), feishusim.ReferenceBlock(ids.Document, "blkOwn")),
+		feishusim.SourceBlock("blkSource2", feishusim.FileBlock(media("too.pdf"))),
 	}})
 	p, dir := docxDir(t, cfg, ids.Document)
 	entries, mark, err := pages(t, p, dir)
@@ -83,7 +85,8 @@ func TestDocx_Synced(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name)
 	}
-	assert.ElementsMatch(t, []string{"own.pdf", "synced.pdf"}, names)
+	assert.ElementsMatch(t, []string{"own.pdf", "synced.pdf", "too.pdf"}, names)
+	assert.Equal(t, 2, s.Counts(feishusim.Blocks).Calls, "each document once")
 
 	_, err = p.Update(t.Context(), dir, mark, "")
 	require.NoError(t, err)

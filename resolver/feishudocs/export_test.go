@@ -19,3 +19,12 @@ func Unlimited(cfg Config) *limit.Limits {
 	}
 	return limits
 }
+
+// Denials is denials.
+type Denials struct{ denials }
+
+// Note is note.
+func (d *Denials) Note(token string) { d.note(token) }
+
+// Hold is hold.
+func (d *Denials) Hold(token string) bool { return d.hold(token) }

@@ -59,7 +59,7 @@ func (p *Provider) Resolve(ctx context.Context, ids []resolver.ID) ([]resolver.A
 	}
 	found, err := p.files(ctx, files)
 	if err == nil && len(media) > 0 {
-		found, err = p.media(ctx, media, found)
+		found, err = p.media(ctx, media, found, true)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%d files: %w", len(ids), err)
@@ -101,6 +101,10 @@ func (p *Provider) files(ctx context.Context, places []place) (map[string]resolv
 	answers := make(map[string]resolver.Answer, len(places))
 	var asked []metaRequest
 	for _, token := range tokensOfAll(places) {
+		if p.denied.hold(token) {
+			answers[token] = resolver.Answer{Err: errDenied}
+			continue
+		}
 		asked = append(asked, metaRequest{token, fileKind})
 	}
 	told, err := p.metas(ctx, api.Call{Endpoint: metasCall, Waited: true}, asked)
@@ -112,24 +116,30 @@ func (p *Provider) files(ctx context.Context, places []place) (map[string]resolv
 			answers[token] = resolver.Answer{Err: m.Err}
 			continue
 		}
-		link, err := p.direct(ctx, api.Call{Endpoint: p.downloads.file, Params: []string{token}})
-		answers[token] = resolver.Answer{Link: link, Err: err}
+		answers[token] = p.direct(ctx, token, api.Call{Endpoint: p.downloads.file, Params: []string{token}})
 	}
 	return answers, nil
 }
 
 // direct is a link that is a call of the API.
-func (p *Provider) direct(ctx context.Context, call api.Call) (resolver.Link, error) {
+func (p *Provider) direct(ctx context.Context, token string, call api.Call) resolver.Answer {
+	if p.denied.hold(token) {
+		return resolver.Answer{Err: errDenied}
+	}
 	link, err := p.app.Load().Link(ctx, call)
+	if err != nil {
+		return resolver.Answer{Err: err}
+	}
 	link.Least = leastRequest
-	return link, err
+	link.Meter = wary{link.Meter, func() { p.denied.note(token) }}
+	return resolver.Answer{Link: link}
 }
 
 // media adds links to media to answers. What the API leaves out of its answer
-// does not get one.
-func (p *Provider) media(ctx context.Context, places []place, answers map[string]resolver.Answer) (map[string]resolver.Answer, error) {
+// does not get one. Waited says that the turn for the call has come.
+func (p *Provider) media(ctx context.Context, places []place, answers map[string]resolver.Answer, waited bool) (map[string]resolver.Answer, error) {
 	tokens, extra := tokensOfAll(places), p.extra(places)
-	links, reply, err := p.links(ctx, tokens, extra, true)
+	links, reply, err := p.links(ctx, tokens, extra, waited)
 	if extra != "" && errors.Is(err, resolver.ErrRejected) {
 		// A base without advanced permission may take it amiss.
 		if links, reply, err = p.links(ctx, tokens, "", false); err == nil {
@@ -137,8 +147,7 @@ func (p *Provider) media(ctx context.Context, places []place, answers map[string
 		}
 	}
 	if len(tokens) == 1 && errors.Is(err, resolver.ErrRejected) {
-		link, err := p.direct(ctx, api.Call{Endpoint: p.downloads.media, Params: tokens, Query: extraQuery(extra)})
-		answers[tokens[0]] = resolver.Answer{Link: link, Err: err}
+		answers[tokens[0]] = p.direct(ctx, tokens[0], api.Call{Endpoint: p.downloads.media, Params: tokens, Query: extraQuery(extra)})
 		return answers, nil
 	}
 	if len(tokens) == 1 && aboutFile(err) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -120,6 +121,39 @@ func TestLinks_DirectInstead(t *testing.T) {
 		require.NoError(t, link.Meter.Turn(t.Context()))
 		assert.Equal(t, 1, p.Usage()[0].Used)
 	}
+}
+
+// A file that may be seen and not downloaded does not cost the day's downloads.
+func TestLinks_DownloadRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d feishudocs.Denials
+		d.Note("a")
+		assert.False(t, d.Hold("a"), "the token may have been to blame")
+		d.Note("a")
+		assert.True(t, d.Hold("a"))
+		assert.False(t, d.Hold("b"))
+		time.Sleep(time.Hour)
+		assert.False(t, d.Hold("a"))
+		d.Note("a")
+		assert.False(t, d.Hold("a"), "from the beginning")
+	})
+	s, cfg := start(t)
+	s.AddDriveFile(s.DriveRoot(""), feishusim.DriveFile{Name: "f"})
+	p := connect(t, cfg)
+	file := list(t, p, resolver.Root)[0].ID
+	for range 2 {
+		answers, err := p.Resolve(t.Context(), []resolver.ID{file})
+		require.NoError(t, err)
+		require.NoError(t, answers[0].Err)
+		answers[0].Link.Meter.Denied()
+	}
+	answers, err := p.Resolve(t.Context(), []resolver.ID{file})
+	require.NoError(t, err)
+	require.ErrorIs(t, answers[0].Err, resolver.ErrPermission)
+	p.Renew(&feishudocs.Config{AppSecret: cfg.AppSecret})
+	answers, err = p.Resolve(t.Context(), []resolver.ID{file})
+	require.NoError(t, err)
+	require.NoError(t, answers[0].Err, "after SIGHUP")
 }
 
 // The example of the page that the provider began with.

@@ -27,6 +27,9 @@ type Provider struct {
 	app       atomic.Pointer[feishu.App]
 	drive     atomic.Pointer[string] // the token of the drive's own folder; nil before it was asked for
 	plain     plainBases
+	denied    denials
+	prober    atomic.Pointer[resolver.Prober]
+	kinds     pictureKinds
 }
 
 var (
@@ -66,6 +69,7 @@ func (p *Provider) Renew(options any) {
 	renewed.AppSecret, renewed.AccessToken = cfg.AppSecret, cfg.AccessToken
 	old := p.app.Swap(feishu.Open(renewed, p.limits))
 	p.drive.Store(nil) // that of a user may be another's
+	p.denied.forget()
 	_ = old.Close()
 }
 
@@ -74,7 +78,7 @@ func (p *Provider) Renew(options any) {
 func (p *Provider) Close() error { return p.app.Load().Close() }
 
 // Revision changes with what the configuration has listed.
-func (p *Provider) Revision() string { return fmt.Sprint(p.cfg.Roots) }
+func (p *Provider) Revision() string { return fmt.Sprint(p.cfg.Roots, p.cfg.ImageTypes) }
 
 // Account is the host and the app.
 func (p *Provider) Account() string { return p.app.Load().Account() }

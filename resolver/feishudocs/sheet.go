@@ -70,6 +70,9 @@ func (p *Provider) listSheet(ctx context.Context, at place, cursor string) (reso
 			return resolver.Page{}, err
 		}
 	}
+	if err := p.nameTypes(ctx, &entries); err != nil {
+		return resolver.Page{}, err
+	}
 	page := resolver.Page{Entries: entries.all}
 	switch {
 	case len(w.Tabs) > 0:
@@ -128,7 +131,7 @@ func (p *Provider) band(ctx context.Context, at place, w *sheetWalk, entries *en
 		w.Mark = &sheetMark{*revision, t.ID}
 	}
 	for _, found := range filesIn(values) {
-		entries.add(found.entry(at))
+		found.add(at, entries)
 	}
 	w.Row = last
 	switch {
@@ -156,7 +159,7 @@ func (p *Provider) floats(ctx context.Context, at place, t tab, entries *entrySe
 	}
 	for _, f := range answer.Items {
 		if f.Token != "" {
-			entries.add(cellFile{Token: f.Token}.entry(at))
+			cellFile{Token: f.Token}.add(at, entries)
 		}
 	}
 	return nil
