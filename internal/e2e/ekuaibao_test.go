@@ -185,3 +185,19 @@ func TestEkuaibao_DriveIsShut(t *testing.T) {
 	assert.Contains(t, p.log.String(), "企业存储文件下载信息读权限")
 	requireSame(t, contentOf(t, h.files[of+"/c.pdf"]), read(t, filepath.Join(dir, of, "c.pdf")))
 }
+
+// A company of many years has more months than check looks into.
+func TestEkuaibao_Check(t *testing.T) {
+	t.Parallel()
+	h := startHesi(t)
+	h.add(1-12*6, map[string]int64{"old.pdf": 10})
+	h.add(10, map[string]int64{"a.pdf": 10})
+	p, _ := mountHesi(t, h, settings{})
+	cmd := attachfs("check", "--config", p.config)
+	cmd.Env = append(cmd.Env, hesiSecretEnv+"="+hesiSecret)
+	got := call(t, cmd)
+	assert.Contains(t, got.out, "ok    provider hesi: documents: expense 2\n")
+	assert.Contains(t, got.out, "ok    provider hesi, link: old.pdf is at 127.0.0.1")
+	assert.Contains(t, got.out, "not available in this company: loan, payment")
+	assert.NotContains(t, got.out+got.err, linksim.Marker)
+}
