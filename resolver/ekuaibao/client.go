@@ -178,8 +178,9 @@ func (c *client) turn(ctx context.Context, e *api.Endpoint) error {
 	if err != nil {
 		return err
 	}
-	err = h.client.Turn(ctx, e)
-	c.heed(h, err)
+	if err = h.client.Turn(ctx, e); err != nil { // success says nothing of the host
+		c.heed(h, err)
+	}
 	return err
 }
 
