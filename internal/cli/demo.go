@@ -48,6 +48,10 @@ var demoSources = []source{
 		set: demo.Pictures, about: "every link dies after 3 seconds",
 		terms: linksim.Terms{Lifetime: 3 * time.Second}, serve: (*demonstration).serveFiles,
 	},
+	{
+		set: demo.Claims, about: "ekuaibao: no sizes, four kinds of links, one file on a DingTalk drive",
+		serve: (*demonstration).serveClaims,
+	},
 }
 
 func demoCommand(to console) *cobra.Command {
@@ -256,6 +260,7 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	say("  time cat %s/mail/Inbox/*Meter*/* | wc   # 45 files: three calls for links", mountpoint)
 	say("  ls -lR %s/mail                          # one message a second", mountpoint)
 	say("  cp -r %s/pictures /tmp/", mountpoint)
+	say("  find %s/claims -type f -size +0         # sizes from the first bytes", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)
 	say("\nor open it in a file manager. attachfs demo -v tells about every call and link.")

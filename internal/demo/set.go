@@ -19,6 +19,8 @@ const (
 	Expenses = "expenses"
 	// Pictures is photos, sound and video of a trip.
 	Pictures = "pictures"
+	// Claims is the documents of an expense system, with invoices and bank slips.
+	Claims = "claims"
 )
 
 // Content is the bytes of a file. ReadAt may be called in parallel.
@@ -41,7 +43,7 @@ type File struct {
 }
 
 // Names returns the names of all sets, in the order of [Files].
-func Names() []string { return []string{Mail, Contracts, Expenses, Pictures} }
+func Names() []string { return []string{Mail, Contracts, Expenses, Pictures, Claims} }
 
 // Files makes the files of all sets. That takes some tenths of a second of
 // processor time and a few megabytes, which the caller owns.
@@ -86,6 +88,8 @@ func items(set string) []item {
 		return expenseItems()
 	case Pictures:
 		return pictureItems()
+	case Claims:
+		return claimItems()
 	default:
 		return nil
 	}
