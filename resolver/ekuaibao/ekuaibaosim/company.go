@@ -73,6 +73,8 @@ type File struct {
 	// StaleSize is what the key of a file on a drive tells as its size; the true
 	// one if 0.
 	StaleSize int64
+
+	swaps int // of the content
 }
 
 // Added tells what a document got: its id and code, and the ids of its files by
@@ -242,6 +244,6 @@ func (s *Server) SwapContent(id string, content linksim.Content) {
 	defer s.mu.Unlock()
 	if f, ok := s.company.files[id]; ok {
 		f.Content = content
-		delete(s.links.sums, f)
+		f.swaps++
 	}
 }

@@ -45,13 +45,13 @@ type links struct {
 	byURI   map[string]*link // by host and raw address
 	totals  map[Store]LinkCounts
 	stalls  map[string]*stall // by file id
-	sums    map[*File]uint64
+	sums    map[*File]sumOf
 }
 
 func newLinks() links {
 	return links{
 		conduct: make(map[Store]Conduct), byURI: make(map[string]*link),
-		totals: make(map[Store]LinkCounts), stalls: make(map[string]*stall), sums: make(map[*File]uint64),
+		totals: make(map[Store]LinkCounts), stalls: make(map[string]*stall), sums: make(map[*File]sumOf),
 	}
 }
 

@@ -150,6 +150,7 @@ type body struct {
 	request   *http.Request
 	conduct   Conduct
 	content   linksim.Content
+	swaps     int // of the content, before this one
 	generated bool
 	left      int64 // bytes until it stalls
 	sent      int64
@@ -159,7 +160,7 @@ type body struct {
 // prepare remembers what the answer is like. Server.mu is held.
 func (b *body) prepare(r *http.Request, c Conduct) {
 	b.request, b.conduct, b.began = r, c, time.Now()
-	b.content, b.generated = b.link.file.Content, b.link.crop
+	b.content, b.swaps, b.generated = b.link.file.Content, b.link.file.swaps, b.link.crop
 	if b.link.thumb && b.link.store != Drive {
 		b.content, b.generated = b.link.file.Thumb, true
 	}
@@ -252,6 +253,12 @@ func parseRange(text string) (start, limit int64, ok bool) {
 	return start, end + 1, errors.Join(err, err2) == nil && start >= 0 && start <= end
 }
 
+// sumOf is the CRC of a content, after so many swaps.
+type sumOf struct {
+	crc   uint64
+	swaps int
+}
+
 var ecma = crc64.MakeTable(crc64.ECMA)
 
 // crc is that of the whole object, reckoned once or, by requests that come
@@ -261,14 +268,14 @@ func (b *body) crc() uint64 {
 	s.mu.Lock()
 	sum, known := s.links.sums[file]
 	s.mu.Unlock()
-	if known {
-		return sum
+	if known && sum.swaps == b.swaps {
+		return sum.crc
 	}
 	h := crc64.New(ecma)
 	_, _ = io.Copy(h, io.NewSectionReader(b.content, 0, b.content.Size()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.links.sums[file] = h.Sum64()
+	s.links.sums[file] = sumOf{h.Sum64(), b.swaps}
 	return h.Sum64()
 }
 
