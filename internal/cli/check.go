@@ -146,15 +146,17 @@ func (r *checkup) provider(ctx context.Context, c *Config, limits *limit.Limits,
 }
 
 // firstLink borrows a link for the first file that the provider hands out. It
-// looks breadth first, into not too many directories, and past those that it may
-// not read. Without a lease and an error there is no file.
+// looks depth first, for a level may have more directories than it looks into,
+// and past those that it may not read. Without a lease and an error there is no
+// file.
 func (p *connection) firstLink(ctx context.Context, listing resolver.Listing) (name string, lease *resolver.Lease, err error) {
 	var dirs []resolver.ID
 	files := 0
 	for range checkDepth {
+		var below []resolver.ID
 		for _, node := range listing.Nodes {
 			if node.Dir {
-				dirs = append(dirs, node.ID)
+				below = append(below, node.ID)
 				continue
 			}
 			files++
@@ -163,7 +165,7 @@ func (p *connection) firstLink(ctx context.Context, listing resolver.Listing) (n
 				return node.Name, lease, err
 			}
 		}
-		if len(dirs) == 0 {
+		if dirs = append(below, dirs...); len(dirs) == 0 {
 			break
 		}
 		var unread error

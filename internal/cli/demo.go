@@ -52,6 +52,10 @@ var demoSources = []source{
 		set: demo.Drive, about: "Feishu: folders and documents; five links a call, drive files have none",
 		serve: (*demonstration).serveDrive,
 	},
+	{
+		set: demo.Claims, about: "ekuaibao: no sizes, four kinds of links, one file on a DingTalk drive",
+		serve: (*demonstration).serveClaims,
+	},
 }
 
 func demoCommand(to console) *cobra.Command {
@@ -261,6 +265,7 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	say("  ls -lR %s/mail                          # one message a second", mountpoint)
 	say("  cp -r %s/pictures /tmp/", mountpoint)
 	say("  wc %s/drive/供应商/*/*/*                # the files in records of a base", mountpoint)
+	say("  find %s/claims -type f -size +0         # sizes from the first bytes", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)
 	say("\nor open it in a file manager. attachfs demo -v tells about every call and link.")

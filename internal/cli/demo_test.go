@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,8 +59,7 @@ func TestDemo_DriveHasItAll(t *testing.T) {
 	s, err := newStack(c, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
-	drive := s.providers[len(s.providers)-1]
-	require.Equal(t, demo.Drive, drive.Name)
+	drive := s.providers[slices.Index(demo.Names(), demo.Drive)]
 
 	shown := make(map[string]resolver.Node)
 	walk(t, drive.catalog, resolver.Root, "", shown)

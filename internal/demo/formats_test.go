@@ -49,7 +49,7 @@ var (
 )
 
 func TestPDF(t *testing.T) {
-	eachFile(t, 2, func(t *testing.T, b []byte) {
+	eachFile(t, 3, func(t *testing.T, b []byte) {
 		assert.True(t, bytes.HasPrefix(b, []byte("%PDF-1.4\n")))
 		start := startXref.FindSubmatch(b)
 		require.NotNil(t, start)
@@ -240,7 +240,7 @@ func TestSVG(t *testing.T) {
 }
 
 func TestTexts_AreUTF8(t *testing.T) {
-	eachFile(t, 12, func(t *testing.T, b []byte) {
+	eachFile(t, 18, func(t *testing.T, b []byte) {
 		assert.True(t, utf8.Valid(b))
 	}, ".txt", ".md", ".html")
 }

@@ -21,6 +21,8 @@ const (
 	Pictures = "pictures"
 	// Drive is a drive with a folder and with documents that hold files.
 	Drive = "drive"
+	// Claims is the documents of an expense system, with invoices and bank slips.
+	Claims = "claims"
 )
 
 // Content is the bytes of a file. ReadAt may be called in parallel.
@@ -43,7 +45,7 @@ type File struct {
 }
 
 // Names returns the names of all sets, in the order of [Files].
-func Names() []string { return []string{Mail, Contracts, Expenses, Pictures, Drive} }
+func Names() []string { return []string{Mail, Contracts, Expenses, Pictures, Drive, Claims} }
 
 // Files makes the files of all sets. That takes some tenths of a second of
 // processor time and a few megabytes, which the caller owns.
@@ -90,6 +92,8 @@ func items(set string) []item {
 		return pictureItems()
 	case Drive:
 		return driveItems()
+	case Claims:
+		return claimItems()
 	default:
 		return nil
 	}

@@ -158,6 +158,24 @@ func TestSharedDrive_IsTheSet(t *testing.T) {
 	assert.Len(t, kinds, 4, "all kinds")
 }
 
+func TestClaimDocuments_AreTheSet(t *testing.T) {
+	var claimed, shown []string
+	parts := make(map[demo.Part]bool)
+	for _, c := range demo.ClaimDocuments() {
+		for _, f := range c.Files {
+			claimed = append(claimed, f.Path)
+			parts[f.Part] = true
+			assert.Contains(t, f.Path, c.Code+" "+c.Title)
+			assert.Equal(t, c.Date, f.ModTime, f.Path)
+		}
+	}
+	for _, f := range demo.Set(demo.Claims) {
+		shown = append(shown, f.Path)
+	}
+	assert.Equal(t, shown, claimed)
+	assert.Len(t, parts, 6, "one of each part")
+}
+
 func TestMail_HasAMessageOfManyFiles(t *testing.T) {
 	most := 0
 	messages := make(map[string]int)

@@ -184,6 +184,7 @@ func TestResolve_Refusals(t *testing.T) {
 		{"business", `{"errorCode":412,"errorMessage":"附件不存在"}`, 412, resolver.ErrRejected, resolver.ErrPermission},
 		{"not this call", `{"errorCode":403,"errorMessage":"不允许调用此接口"}`, 403, resolver.ErrPermission, resolver.ErrPermission},
 		{"not the drive", `no api permission`, 403, resolver.ErrPermission, resolver.ErrPermission},
+		{"not the drive either", `{"errorCode":500,"errorMessage":"no api permission"}`, 500, resolver.ErrPermission, resolver.ErrPermission},
 		{"over its head", `参数超过最大限制`, 200, resolver.ErrUnavailable, resolver.ErrUnavailable},
 		{"web page", `<!doctype html><html>x</html>`, 200, resolver.ErrUnavailable, resolver.ErrUnavailable},
 		{"broken", `{"error":"x"}`, 500, resolver.ErrUnavailable, resolver.ErrUnavailable},
@@ -294,7 +295,7 @@ func TestLocation(t *testing.T) {
 	asked, _ := vendor.of(locationPath)
 	require.Len(t, asked, 1)
 	assert.Equal(t, "corpId=corp", asked[0].URL.RawQuery)
-	assert.Equal(t, "ekuaibao/corp", p.Account())
+	assert.Regexp(t, "^ekuaibao/corp-[0-9a-f]{16}$", p.Account())
 
 	// The company moves: the old host does not know it any more.
 	vendor.say(locationPath, 200, `{"value":"`+second.URL+`"}`)
@@ -333,7 +334,7 @@ func TestLocation_Refused(t *testing.T) {
 		p := connect(t, cfg.Locator(vendor.URL))
 		_, err := p.Resolve(t.Context(), []resolver.ID{storedID})
 		require.ErrorIs(t, err, row.want, row.text)
-		assert.ErrorContains(t, err, `company "corp"`)
+		assert.ErrorContains(t, err, "host of the company")
 		assert.ErrorIs(t, p.Turn(t.Context(), ""), row.want)
 		_, err = p.Check(t.Context())
 		assert.ErrorIs(t, err, row.want)

@@ -131,7 +131,7 @@ func (c *client) at(ctx context.Context) (*host, error) {
 	}
 	address, err := c.locate(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find the host of company %q: %w", c.cfg.CorpID, err)
+		return nil, fmt.Errorf("find the host of the company: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,8 +178,9 @@ func (c *client) turn(ctx context.Context, e *api.Endpoint) error {
 	if err != nil {
 		return err
 	}
-	err = h.client.Turn(ctx, e)
-	c.heed(h, err)
+	if err = h.client.Turn(ctx, e); err != nil { // success says nothing of the host
+		c.heed(h, err)
+	}
 	return err
 }
 
@@ -265,7 +266,7 @@ func judge(status int, _ string, body []byte) error {
 	if status == http.StatusOK && bytes.Equal(text, []byte("{[]}")) {
 		return errNothing
 	}
-	if status != http.StatusForbidden {
+	if status < http.StatusBadRequest {
 		return nil
 	}
 	for _, words := range refusals {

@@ -200,4 +200,3 @@ func names(entries []resolver.Entry) []string {
 	}
 	return all
 }
-

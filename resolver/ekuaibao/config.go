@@ -118,13 +118,15 @@ func (c Config) states() []string {
 
 func (c Config) linkTTL() time.Duration { return cmp.Or(c.LinkTTL, maxLinkTTL) }
 
-// account tells the company. The key of the app may be secret, so where it has
-// to stand for the company a digest does.
+// account tells the company by a digest: its id is a part of its tokens, and
+// where there is none the key of the app stands for it.
 func (c Config) account() string {
-	company := c.CorpID
-	if company == "" {
-		company = fmt.Sprintf("app-%x", sha256.Sum256([]byte(c.AppKey.Reveal())))[:20]
+	kind, name := "corp", c.CorpID
+	if name == "" {
+		kind, name = "app", c.AppKey.Reveal()
 	}
+	sum := sha256.Sum256([]byte(name))
+	company := fmt.Sprintf("%s-%x", kind, sum[:8])
 	if u, err := url.Parse(c.BaseURL); err == nil && u.Host != "" {
 		return u.Host + strings.TrimRight(u.Path, "/") + "/" + company
 	}

@@ -79,6 +79,7 @@ type file struct {
 	name   string
 	time   time.Time
 	link   *resolver.Link // that came along, or nil
+	stored string         // the key in the link, where nothing else tells what it is
 }
 
 // files are the attachments that the document itself names, in a fixed order.

@@ -95,7 +95,7 @@ func TestFinder_Merge(t *testing.T) {
 	var item flowFiles
 	require.NoError(t, json.Unmarshal([]byte(`{"flowId": "ID_flow", "attachmentList": [
 		{"type": "flow.body", "attachmentUrls": [
-			{"key": "k1", "fileId": "f1", "url": "https://h/k1?Expires=1"}, {"fileId": "f2", "url": "https://h/k2"},
+			{"key": "k1", "fileId": "f1", "url": "https://h/k1?Expires=1"}, {"fileId": "f2", "url": "https://h/k2"}, {"url": "https://h/k3?Expires=1"},
 			{"key": "k8", "fileId": "f8", "fileName": "new.pdf", "url": ""}]},
 		{"type": "flow.free", "freeId": "l2", "attachmentUrls": [{"url": "https://h/path/lost%20name.pdf?e=1"}],
 			"invoiceUrls": [{"key": "a/inv.ofd", "url": "https://h/i?x-oss-process=image/crop,x_1", "invoiceNumber": "3300", "invoiceCode": "0042"},
@@ -124,7 +124,7 @@ func TestFinder_Merge(t *testing.T) {
 	assert.Equal(t, map[string]string{
 		"a.pdf": "https://h/k1?Expires=1", "x.jpg": "https://h/k2", "photo.jpg": "https://h/k5",
 		"3300-0042.ofd": "https://h/i?x-oss-process=image/crop,x_1", "回单.pdf": "https://h/r",
-		"lost name.pdf": "https://h/path/lost%20name.pdf?e=1",
+		"lost name.pdf": "https://h/path/lost%20name.pdf?e=1", "no id.txt": "https://h/k3?Expires=1",
 	}, links, "none without its headers")
 	assert.Len(t, f.found, 7+4)
 	assert.Equal(t, resolver.ID("file/ID_flow/f8/k8"), places["/new.pdf"])

@@ -74,10 +74,22 @@ func (a flowFiles) file(f flowFile, folder string, d document, kind string) file
 	if kind != "" || f.FileID == "" || f.Key == "" {
 		n.id = join(partKind, d.id(), f.part())
 	}
+	if f.FileID == "" && f.Key == "" {
+		n.stored = storedAt(f.URL.Reveal())
+	}
 	if n.name == "" && (kind != "" || n.key == "") {
 		n.name = f.fallback(cmp.Or(kind, "attachment"))
 	}
 	return n
+}
+
+// storedAt is the key that an address of a store leads to.
+func storedAt(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(u.Path, "/")
 }
 
 // fallback is a name for what has none: the code and the number of an invoice,
@@ -142,6 +154,9 @@ func (f *finder) merge(item flowFiles, d document, reply api.Reply) {
 			part = texts[1]
 		}
 		n.link = links[part]
+		if at := f.find("", n.stored); at >= 0 {
+			n.fileID, n.key = f.found[at].fileID, f.found[at].key
+		}
 		f.add(n)
 	}
 }

@@ -304,10 +304,11 @@ func TestList_RecognisedInvoices(t *testing.T) {
 func TestCheck(t *testing.T) {
 	c := startCompany(t)
 	c.add(paper{id: "a", files: []string{"a"}}, paper{id: "b"})
-	lines, err := connect(t, c.config()).Check(t.Context())
+	p := connect(t, c.config())
+	lines, err := p.Check(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"logged in at " + c.URL + " as " + strings.TrimPrefix(c.URL, "http://") + "/corp",
+		"logged in at " + c.URL + " as " + p.Account(),
 		"documents: expense 2, loan 0, payment 0, requisition 0, custom 0",
 		"not available in this company: receipt, permit",
 		"documents with attachments on the first page of expense 2026-10: 1",
