@@ -41,7 +41,7 @@ var house = []room{
 	{place: "internal/demo"},
 	{place: "internal/e2e"},
 	{place: "internal/linksim", http: true},
-	{place: "internal/loopback", ours: []string{"resolver"}, http: true},
+	{place: "internal/callback", ours: []string{"resolver"}, http: true},
 	{place: "fs", ours: []string{"fs/stream", "resolver"}, fuse: true},
 	{place: "fs/stream", ours: []string{"cache", "resolver", "resolver/verdict"}, http: true},
 	{place: "cache"},

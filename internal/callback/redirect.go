@@ -1,4 +1,4 @@
-package loopback
+package callback
 
 import (
 	"crypto/rand"

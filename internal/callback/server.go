@@ -1,4 +1,4 @@
-package loopback
+package callback
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 // path is where the browser comes back to.
 const path = "/callback"
 
-// Callback is a server that waits for one redirect.
-type Callback struct {
+// Server waits for one redirect.
+type Server struct {
 	state   string
 	url     string
 	server  *http.Server
@@ -34,7 +34,7 @@ type result struct {
 
 // Listen starts to wait at address, such as "127.0.0.1:7431", for a redirect with
 // that state. The caller closes it.
-func Listen(address, state string) (*Callback, error) {
+func Listen(address, state string) (*Server, error) {
 	if err := Validate(address); err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func Listen(address, state string) (*Callback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wait for the browser: %w", err)
 	}
-	c := &Callback{state: state, url: URL(inner.Addr().String()), came: make(chan result, 1)}
+	c := &Server{state: state, url: URL(inner.Addr().String()), came: make(chan result, 1)}
 	c.server = &http.Server{
 		Handler: http.HandlerFunc(c.serve), ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 		MaxHeaderBytes: 64 << 10, ErrorLog: log.New(io.Discard, "", 0),
@@ -65,10 +65,10 @@ func Validate(address string) error {
 func URL(address string) string { return "http://" + address + path }
 
 // URL is where the browser is sent back to.
-func (c *Callback) URL() string { return c.url }
+func (c *Server) URL() string { return c.url }
 
 // Wait returns the code that the redirect brings, once it came.
-func (c *Callback) Wait(ctx context.Context) (resolver.Secret, error) {
+func (c *Server) Wait(ctx context.Context) (resolver.Secret, error) {
 	select {
 	case r := <-c.came:
 		return r.code, r.err
@@ -78,7 +78,7 @@ func (c *Callback) Wait(ctx context.Context) (resolver.Secret, error) {
 }
 
 // Close stops waiting. Who is being answered is answered first, for a moment.
-func (c *Callback) Close() error {
+func (c *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	err := c.server.Shutdown(ctx)
@@ -93,7 +93,7 @@ func (c *Callback) Close() error {
 }
 
 // serve takes the redirect. One that belongs to another login changes nothing.
-func (c *Callback) serve(w http.ResponseWriter, r *http.Request) {
+func (c *Server) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")

@@ -1,4 +1,4 @@
-package loopback_test
+package callback_test
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/attachfs/attachfs/internal/loopback"
+	"github.com/attachfs/attachfs/internal/callback"
 )
 
-func listen(t *testing.T, state string) *loopback.Callback {
+func listen(t *testing.T, state string) *callback.Server {
 	t.Helper()
-	c, err := loopback.Listen("127.0.0.1:0", state)
+	c, err := callback.Listen("127.0.0.1:0", state)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	return c
@@ -33,7 +33,7 @@ func visit(t *testing.T, address string) (status int, text string) {
 	return res.StatusCode, string(body)
 }
 
-func wait(t *testing.T, c *loopback.Callback) (string, error) {
+func wait(t *testing.T, c *callback.Server) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -92,20 +92,20 @@ func TestCallback_Refused(t *testing.T) {
 
 func TestListen_OnThisMachineAlone(t *testing.T) {
 	for _, address := range []string{"", "0.0.0.0:80", ":7431", "192.0.2.1:80", "example.com:80", "localhost:80", "127.0.0.1"} {
-		_, err := loopback.Listen(address, "s")
+		_, err := callback.Listen(address, "s")
 		assert.ErrorContains(t, err, "want \"127.0.0.1:PORT\"", address)
 	}
-	assert.NoError(t, loopback.Validate("[::1]:7431"))
+	assert.NoError(t, callback.Validate("[::1]:7431"))
 }
 
 func TestListen_Taken(t *testing.T) {
 	c := listen(t, "s1")
 	u, err := url.Parse(c.URL())
 	require.NoError(t, err)
-	_, err = loopback.Listen(u.Host, "s2")
+	_, err = callback.Listen(u.Host, "s2")
 	assert.ErrorContains(t, err, "address already in use")
 	require.NoError(t, c.Close())
-	second, err := loopback.Listen(u.Host, "s2")
+	second, err := callback.Listen(u.Host, "s2")
 	require.NoError(t, err)
 	assert.NoError(t, second.Close())
 }
@@ -117,7 +117,7 @@ func TestParse(t *testing.T) {
 		"https://h/?state=s1&code=x#frag": "x",
 		" plain-code \n":                  "plain-code",
 	} {
-		code, err := loopback.Parse(text, "s1")
+		code, err := callback.Parse(text, "s1")
 		require.NoError(t, err, text)
 		assert.Equal(t, want, code.Reveal())
 		assert.NotContains(t, code.String(), want)
@@ -135,14 +135,14 @@ func TestParse_Refused(t *testing.T) {
 		"two words":                                      "want the address",
 		"http://h/callback":                              "want the address",
 	} {
-		_, err := loopback.Parse(text, "s1")
+		_, err := callback.Parse(text, "s1")
 		assert.ErrorContains(t, err, want, text)
 	}
-	_, err := loopback.Parse("http://h/?code=a&state=", "")
-	assert.ErrorIs(t, err, loopback.ErrState, "without a state nothing belongs to a login")
+	_, err := callback.Parse("http://h/?code=a&state=", "")
+	assert.ErrorIs(t, err, callback.ErrState, "without a state nothing belongs to a login")
 }
 
 func TestState(t *testing.T) {
-	assert.NotEqual(t, loopback.State(), loopback.State())
-	assert.Greater(t, len(loopback.State()), 20)
+	assert.NotEqual(t, callback.State(), callback.State())
+	assert.Greater(t, len(callback.State()), 20)
 }
