@@ -19,6 +19,9 @@ const (
 	Expenses = "expenses"
 	// Pictures is photos, sound and video of a trip.
 	Pictures = "pictures"
+	// Tables is the pictures of table documents, and files that are none and are
+	// withheld.
+	Tables = "tables"
 )
 
 // Content is the bytes of a file. ReadAt may be called in parallel.
@@ -36,7 +39,8 @@ type File struct {
 	// ModTime is fixed, in 2026, in UTC.
 	ModTime time.Time
 	Content Content
-	// Withheld says that the source lists the file and does not hand it out.
+	// Withheld says that the source lists the file and does not hand it out. Its
+	// size may be known all the same.
 	Withheld bool
 }
 
@@ -56,6 +60,9 @@ func Files() []File {
 // Set makes the files of the set called name; none when there is no such set.
 func Set(name string) []File { return build(items(name)) }
 
+// withheld are the names of files that are not handed out.
+var withheld = map[string]bool{withheldNote: true, notice: true}
+
 // item is a file to be made.
 type item struct {
 	path    string
@@ -69,7 +76,7 @@ func build(items []item) []File {
 	var making sync.WaitGroup
 	for i, it := range items {
 		making.Go(func() {
-			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make(), Withheld: path.Base(it.path) == withheldNote}
+			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make(), Withheld: withheld[path.Base(it.path)]}
 		})
 	}
 	making.Wait()
@@ -86,6 +93,8 @@ func items(set string) []item {
 		return expenseItems()
 	case Pictures:
 		return pictureItems()
+	case Tables:
+		return tableItems()
 	default:
 		return nil
 	}
