@@ -48,6 +48,7 @@ var house = []room{
 	{place: "cache/cachetest", ours: []string{"cache"}},
 	{place: "resolver"},
 	{place: "resolver/resolvertest", ours: []string{"resolver"}},
+	{place: "resolver/tokenfile", ours: []string{"resolver"}},
 	{place: "resolver/limit", ours: []string{"resolver"}},
 	{place: "resolver/expiry", ours: []string{"resolver"}},
 	{place: "resolver/verdict", ours: []string{"resolver"}, http: true},
@@ -55,7 +56,7 @@ var house = []room{
 	{place: "resolver/catalog", ours: []string{"resolver", "resolver/limit"}},
 	{place: "resolver/api", ours: []string{"resolver", "resolver/limit", "resolver/verdict"}, http: true},
 	{place: "resolver/feishumail", ours: []string{"resolver", "resolver/api", "resolver/limit", "resolver/feishu"}, http: true},
-	{place: "resolver/*", ours: []string{"resolver", "resolver/api", "resolver/limit"}, http: true}, // a provider
+	{place: "resolver/*", ours: []string{"resolver", "resolver/api", "resolver/limit", "resolver/tokenfile"}, http: true}, // a provider
 	{place: "resolver/*/*sim", ours: []string{"internal/linksim"}, http: true},
 }
 
