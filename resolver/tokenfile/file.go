@@ -22,7 +22,7 @@ const maxFile = 64 << 10
 
 // ErrNone is the ErrCredentials of a file without usable tokens: a person has to
 // log in.
-var ErrNone = fmt.Errorf("nobody is logged in: %w", resolver.ErrCredentials)
+var ErrNone = fmt.Errorf(`log in with "attachfs login": %w`, resolver.ErrCredentials)
 
 // Tokens are those of one login.
 type Tokens struct {
