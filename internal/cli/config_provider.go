@@ -27,7 +27,7 @@ type options interface {
 }
 
 // providerTypes makes the empty options of each type of provider. Of their
-// keys, file is a path.
+// keys, file and token_file are paths.
 var providerTypes = map[string]func() options{
 	"feishu-mail": func() options { return new(feishumail.Config) },
 	"manifest":    func() options { return new(manifest.Config) },
@@ -123,8 +123,10 @@ func (d *decoder) provider(at string, table map[string]any) ProviderConfig {
 // far, lets the provider's package judge them.
 func (d *decoder) checkOptions(at string, table map[string]any, o options, sound bool) {
 	fields := fieldsOf(o)
-	if file, ok := fields["file"].(*string); ok && *file != "" {
-		d.resolvePath(at+".file", file)
+	for _, key := range []string{"file", "token_file"} {
+		if file, ok := fields[key].(*string); ok && *file != "" {
+			d.resolvePath(at+"."+key, file)
+		}
 	}
 	if _, used := fields["base_url"]; !used && table["base_url"] != nil {
 		d.warnf(at+".base_url", "has no effect on a provider of type %s", table["type"])
