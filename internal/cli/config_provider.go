@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/attachfs/attachfs/resolver/feishumail"
+	"github.com/attachfs/attachfs/resolver/kdocs"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
 )
@@ -30,12 +31,13 @@ type options interface {
 // keys, file and token_file are paths.
 var providerTypes = map[string]func() options{
 	"feishu-mail": func() options { return new(feishumail.Config) },
+	"kdocs":       func() options { return new(kdocs.Config) },
 	"manifest":    func() options { return new(manifest.Config) },
 	"sim":         func() options { return new(sim.Config) },
 }
 
 // laterTypes are in the documents and not in this version.
-var laterTypes = []string{"feishu-docs", "kdocs", "ekuaibao"}
+var laterTypes = []string{"feishu-docs", "ekuaibao"}
 
 // hiddenTypes are of use to the demonstration only and not suggested.
 var hiddenTypes = []string{"sim"}

@@ -38,10 +38,20 @@ type login interface {
 	Close() error
 }
 
+// deviceLogin is a login that needs no way back from the browser.
+type deviceLogin interface {
+	// Start begins one, which a person ends at page within life; code is what the
+	// page may ask for.
+	Start(ctx context.Context) (page, code string, life time.Duration, finish finishLogin, err error)
+}
+
+// finishLogin waits for the person, and is otherwise as login.Finish.
+type finishLogin func(ctx context.Context) (string, error)
+
 // loginOptions are the flags of the verb.
 type loginOptions struct {
 	config, callback, redirect string
-	paste, noBrowser           bool
+	paste, noBrowser, device   bool
 	patience                   time.Duration
 }
 
@@ -69,6 +79,7 @@ func loginCommand(to console) *cobra.Command {
 	cmd.Flags().StringVar(&o.callback, "callback", defaultCallback, "where to wait for the browser, on this machine")
 	cmd.Flags().StringVar(&o.redirect, "redirect", "", "the address that is registered with the app, if it is another; implies --paste")
 	cmd.Flags().BoolVar(&o.paste, "paste", false, "do not wait for the browser, but for a person to paste the address that it was sent to")
+	cmd.Flags().BoolVar(&o.device, "device", false, "let the person agree in any browser, without a way back (Feishu and Lark)")
 	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "print the address of the login, and open no browser")
 	return cmd
 }
@@ -85,9 +96,12 @@ func runLogin(ctx context.Context, c *Config, name string, o loginOptions, in io
 	defer func() { _ = l.Close() }()
 	state := callback.State()
 	var told string
-	if o.paste || o.redirect != "" {
+	switch {
+	case o.device:
+		told, err = byDevice(ctx, l, o, to)
+	case o.paste || o.redirect != "":
 		told, err = pasteLogin(ctx, l, o, state, in, to)
-	} else {
+	default:
 		told, err = browserLogin(ctx, l, o, state, to)
 	}
 	if err != nil {
@@ -162,6 +176,25 @@ func pasteLogin(ctx context.Context, l login, o loginOptions, state string, in i
 		return "", err
 	}
 	return finish(ctx, l, code, redirect)
+}
+
+// byDevice waits for a person to agree anywhere.
+func byDevice(ctx context.Context, l login, o loginOptions, to console) (string, error) {
+	d, ok := l.(deviceLogin)
+	if !ok {
+		return "", fmt.Errorf("%w: the service knows no login by device; see --paste", errUsage)
+	}
+	starting, cancel := context.WithTimeout(ctx, loginCall)
+	defer cancel()
+	page, code, life, finish, err := d.Start(starting)
+	if err != nil {
+		return "", err
+	}
+	_, _ = fmt.Fprintf(to.err, "Log in here, in any browser, within %v:\n\n  %s\n\nIf the page asks for a code, it is %s.\n", life, page, code)
+	if !o.noBrowser {
+		openBrowser(page)
+	}
+	return finish(ctx)
 }
 
 func finish(ctx context.Context, l login, code resolver.Secret, redirect string) (string, error) {

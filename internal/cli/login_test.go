@@ -45,6 +45,7 @@ func (l *fakeLogin) Close() error { return nil }
 type person struct {
 	mu   sync.Mutex // guards the following
 	text bytes.Buffer
+	page *regexp.Regexp // pageAddress if nil
 	does func(page *url.URL)
 	once sync.Once
 	busy sync.WaitGroup
@@ -56,7 +57,11 @@ func (p *person) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, _ = p.text.Write(text)
-	if found := pageAddress.FindString(p.text.String()); found != "" && p.does != nil {
+	pattern := pageAddress
+	if p.page != nil {
+		pattern = p.page
+	}
+	if found := pattern.FindString(p.text.String()); found != "" && p.does != nil {
 		p.once.Do(func() {
 			page, _ := url.Parse(found)
 			p.busy.Go(func() { p.does(page) })
@@ -233,7 +238,7 @@ func TestLogin_Usage(t *testing.T) {
 	}{
 		"no name":          {[]string{"login", "--config", config}, "it is called as: attachfs login"},
 		"another name":     {[]string{"login", "--config", config, "mail"}, `has no provider "mail"; it has web`},
-		"no login":         {[]string{"login", "--config", config, "web"}, "provider web is of type manifest, to which no person logs in"},
+		"no login":         {[]string{"login", "--config", config, "web"}, "provider web: is of type manifest, to which no person logs in"},
 		"another machine":  {[]string{"login", "--config", config, "--callback", "0.0.0.0:80", "web"}, "no address of this machine alone"},
 		"no configuration": {[]string{"login", "--config", config + ".none", "web"}, "no such file"},
 	} {

@@ -18,6 +18,7 @@ import (
 	"github.com/attachfs/attachfs/resolver/broker"
 	"github.com/attachfs/attachfs/resolver/catalog"
 	"github.com/attachfs/attachfs/resolver/feishumail"
+	"github.com/attachfs/attachfs/resolver/kdocs"
 	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
@@ -158,6 +159,10 @@ func newProvider(options any, limits *limit.Limits, log *slog.Logger) (resolver.
 		cfg := *o
 		cfg.Log = log
 		return feishumail.New(cfg, limits), nil
+	case *kdocs.Config:
+		cfg := *o
+		cfg.Log = log
+		return kdocs.New(cfg, limits), nil
 	case *sim.Config:
 		cfg := *o
 		cfg.Log = log
