@@ -48,6 +48,10 @@ var demoSources = []source{
 		set: demo.Pictures, about: "every link dies after 3 seconds",
 		terms: linksim.Terms{Lifetime: 3 * time.Second}, serve: (*demonstration).serveFiles,
 	},
+	{
+		set: demo.Tables, about: "kdocs: 10,000 calls a day, links of ten minutes, for pictures alone",
+		serve: (*demonstration).serveTables,
+	},
 }
 
 func demoCommand(to console) *cobra.Command {
@@ -133,6 +137,7 @@ func (d *demonstration) config() (*Config, error) {
 	c.Cache.Disk, c.Cache.MinFree = 1<<30, 0
 	c.Mount.Xattrs = true
 	c.Log.Level = d.level
+	d.names = make(map[string]string)
 	for _, s := range demoSources {
 		p, err := s.serve(d, s)
 		if err != nil {
@@ -198,7 +203,6 @@ func (d *demonstration) serveMail(source) (ProviderConfig, error) {
 	d.services = append(d.services, server)
 	app := feishusim.App{ID: "cli_demo", Secret: rand.Text(), Scopes: mailScopes, DataRange: []string{address}}
 	server.AddApp(app)
-	d.names = make(map[string]string)
 	for _, m := range demo.Mailbox() {
 		mail := feishusim.Message{Subject: m.Subject, Date: m.Date}
 		for _, f := range m.Files {
@@ -257,6 +261,7 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	say("  ls -lR %s/mail                          # one message a second", mountpoint)
 	say("  cp -r %s/pictures /tmp/", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
+	say("  cp -r %s/tables /tmp/                   # the pictures; the texts are refused", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)
 	say("\nor open it in a file manager. attachfs demo -v tells about every call and link.")
 	say("^C ends the demo and leaves nothing behind.")

@@ -240,7 +240,7 @@ func TestSVG(t *testing.T) {
 }
 
 func TestTexts_AreUTF8(t *testing.T) {
-	eachFile(t, 7, func(t *testing.T, b []byte) {
+	eachFile(t, 9, func(t *testing.T, b []byte) {
 		assert.True(t, utf8.Valid(b))
 	}, ".txt", ".md", ".html")
 }

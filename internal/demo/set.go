@@ -45,7 +45,7 @@ type File struct {
 }
 
 // Names returns the names of all sets, in the order of [Files].
-func Names() []string { return []string{Mail, Contracts, Expenses, Pictures} }
+func Names() []string { return []string{Mail, Contracts, Expenses, Pictures, Tables} }
 
 // Files makes the files of all sets. That takes some tenths of a second of
 // processor time and a few megabytes, which the caller owns.
