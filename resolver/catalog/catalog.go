@@ -225,8 +225,9 @@ func (c *Catalog) Peek(dir resolver.ID, name string) (resolver.Node, bool) {
 }
 
 // Siblings yields the other files of f's directory: those that follow f by name,
-// then those before it, nearest first. It is made from memory only, and yields
-// nothing when the directory or f is not there.
+// then those before it, nearest first; and after them the files of directories
+// beside it whose listings came along with the same one. It is made from memory
+// only, and yields nothing when the directory or f is not there.
 func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
 		c.mu.Lock()
@@ -238,8 +239,21 @@ func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 		if l == nil {
 			return
 		}
-		if place, ok := l.find(f.Name); ok && l.nodes()[place].ID == f.ID {
-			l.siblings(place)(yield)
+		place, ok := l.find(f.Name)
+		if !ok || l.nodes()[place].ID != f.ID {
+			return
+		}
+		for id := range l.siblings(place) {
+			if !yield(id) {
+				return
+			}
+		}
+		for other := range c.beside(f.Dir) {
+			for id := range other.files() {
+				if !yield(id) {
+					return
+				}
+			}
 		}
 	}
 }

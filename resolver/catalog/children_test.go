@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,12 +55,35 @@ func TestChildren_ComeAlong(t *testing.T) {
 	n, err := c.Lookup(t.Context(), "in/1/", "a.pdf")
 	require.NoError(t, err)
 	assert.Equal(t, resolver.ID("in/1/"), n.File.Dir)
-	for id := range c.Siblings(n.File) {
-		assert.Equal(t, resolver.ID("in/1/b.pdf"), id)
-	}
+	assert.Equal(t, []resolver.ID{"in/1/b.pdf", "in/1/deep/x", "4", "5"}, slices.Collect(c.Siblings(n.File)))
 	_, ok := c.Peek("in/1/deep/", "x")
 	assert.True(t, ok)
 	assert.Equal(t, 1, f.Calls(resolvertest.List))
+}
+
+func TestSiblings_BesideTheDirectory(t *testing.T) {
+	f := newMailbox("in/1/a", "in/2/b", "in/2/deep/c", "in/3/d", "in/4/e", "out/1/x")
+	c, _, _ := newCatalog(t, f)
+	list(t, c, "in/")
+	list(t, c, "out/")
+	for _, row := range []struct {
+		dir, name string
+		want      []resolver.ID
+	}{
+		{"in/2/", "b", []resolver.ID{"in/2/deep/c", "in/3/d", "in/4/e", "in/1/a"}},
+		{"in/2/deep/", "c", []resolver.ID{"in/2/b", "in/3/d", "in/4/e", "in/1/a"}},
+		{"in/4/", "e", []resolver.ID{"in/3/d", "in/2/b", "in/2/deep/c", "in/1/a"}},
+		{"out/1/", "x", nil},
+	} {
+		n, err := c.Lookup(t.Context(), resolver.ID(row.dir), row.name)
+		require.NoError(t, err)
+		assert.Equal(t, row.want, slices.Collect(c.Siblings(n.File)), row.dir)
+		for id := range c.Siblings(n.File) {
+			assert.Equal(t, row.want[0], id)
+			break
+		}
+	}
+	assert.Equal(t, 2, f.Calls(resolvertest.List))
 }
 
 func TestChildren_AreAsFreshAsTheirParent(t *testing.T) {
