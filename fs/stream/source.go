@@ -104,6 +104,9 @@ type SourceConfig struct {
 	InsecureHosts []string
 	Lender        Lender
 	Ledger        Ledger
+	// Doubtful says that listings may tell sizes that are not true: what two
+	// replies show counts then, as a change of the file.
+	Doubtful bool
 }
 
 // Source reads the files of one provider. Its methods may be called in

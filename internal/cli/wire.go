@@ -118,7 +118,7 @@ func (s *stack) build(p *connection, state *catalog.State, streams *stream.Strea
 	s.closeLater(p.broker.Close)
 	p.source = streams.Source(stream.SourceConfig{
 		Name: p.Name, Account: accountOf(p.provider), InsecureHosts: p.InsecureHosts,
-		Lender: p.broker, Ledger: learnt,
+		Lender: p.broker, Ledger: learnt, Doubtful: doubtful(p.provider),
 	})
 	p.tree = &fs.Provider{Name: p.Name, Source: p.source, Budgets: p.budgets}
 	p.catalog = catalog.New(p.provider, learnt, p.source, catalog.Config{
@@ -184,6 +184,12 @@ func accountOf(p resolver.Provider) string {
 		return a.Account()
 	}
 	return ""
+}
+
+// doubtful tells whether the sizes in a provider's listings may be wrong.
+func doubtful(p resolver.Provider) bool {
+	d, ok := p.(interface{ SizesDoubtful() bool })
+	return ok && d.SizesDoubtful()
 }
 
 func (s *stack) closeLater(f func() error) { s.closers = append(s.closers, f) }

@@ -65,6 +65,10 @@ func (p *Provider) Renew(options any) {
 // no new token. Closing again is harmless.
 func (p *Provider) Close() error { return p.session.Close() }
 
+// SizesDoubtful says that a picture may be handed out in another size than its
+// cell tells: nobody says whether it is the original.
+func (p *Provider) SizesDoubtful() bool { return true }
+
 // Revision changes with what the configuration has listed.
 func (p *Provider) Revision() string { return p.revision }
 
