@@ -30,7 +30,10 @@ func loginScene(t *testing.T) (scene, *kdocssim.Server) {
 	server.AddDocument(kdocssim.Document{Name: "Shops.dbt", Sheets: []kdocssim.Sheet{{
 		Name: "All", Fields: []kdocssim.Field{{ID: "B", Name: "name"}, {ID: "C", Name: "files", Type: kdocssim.AttachmentType}},
 		Records: []kdocssim.Record{{Cells: map[string]any{
-			"B": "First", "C": []kdocssim.Attachment{{Name: "photo.png", Content: linksim.Pattern(1, 100_000)}},
+			"B": "First", "C": []kdocssim.Attachment{
+				{Name: "photo.png", Content: linksim.Pattern(1, 100_000)}, {Name: "photo 2.png", Content: linksim.Pattern(2, 1000)},
+				{Name: "photo 3.png", Content: linksim.Pattern(3, 1000)},
+			},
 		}}},
 	}}})
 	s := newScene(t)
@@ -58,6 +61,16 @@ func agree(t *testing.T, p *program) (back *url.URL) {
 	back, err = res.Location()
 	require.NoError(t, err)
 	return back
+}
+
+// logIn logs the person in.
+func (s scene) logIn(t *testing.T) {
+	t.Helper()
+	login := s.start(t, s.attachfs("login", "--no-browser", "--callback", "127.0.0.1:0", "--config", s.config, "tables"))
+	res, err := http.Get(agree(t, login).String())
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 0, login.wait())
 }
 
 func TestLogin_ThenMount(t *testing.T) {
@@ -124,14 +137,7 @@ func TestLogin_Interrupted(t *testing.T) {
 func TestLogin_OverAndRenewed(t *testing.T) {
 	needFUSE(t)
 	s, server := loginScene(t)
-	logIn := func() {
-		login := s.start(t, s.attachfs("login", "--no-browser", "--callback", "127.0.0.1:0", "--config", s.config, "tables"))
-		res, err := http.Get(agree(t, login).String())
-		require.NoError(t, err)
-		require.NoError(t, res.Body.Close())
-		require.Equal(t, 0, login.wait())
-	}
-	logIn()
+	s.logIn(t)
 	p := s.start(t, s.mount())
 	p.await("mounted ")
 	picture := filepath.Join(s.mnt, "tables", "Shops", "All", "First", "photo.png")
@@ -142,7 +148,69 @@ func TestLogin_OverAndRenewed(t *testing.T) {
 	require.ErrorIs(t, err, unix.EACCES)
 	require.Eventually(t, func() bool { return strings.Contains(p.err.String(), "attachfs login") }, patience, 20*time.Millisecond)
 
-	logIn()
+	s.logIn(t)
+	require.Eventually(t, func() bool {
+		b, err := os.ReadFile(picture)
+		return err == nil && len(b) == 100_000
+	}, patience, 100*time.Millisecond, "without a restart")
+	assert.Equal(t, 0, p.end(unix.SIGTERM))
+}
+
+// A refresh token works once. Two mounts of one login, both of which meet a token
+// that was revoked, renew it one after the other.
+func TestLogin_TwoMountsShareIt(t *testing.T) {
+	needFUSE(t)
+	s, server := loginScene(t)
+	s.logIn(t)
+	text, err := os.ReadFile(s.config)
+	require.NoError(t, err)
+	s.write(t, "other.toml", strings.ReplaceAll(string(text), s.path("cache"), s.path("cache2")))
+	other := s.path("mnt2")
+	require.NoError(t, os.Mkdir(other, 0o755))
+	first, second := s.start(t, s.mount()), s.start(t, s.attachfs("mount", "--config", s.path("other.toml"), other))
+	first.await("mounted ")
+	second.await("mounted ")
+
+	record := filepath.Join("tables", "Shops", "All", "First")
+	dirs := []string{s.mnt, other}
+	for _, dir := range dirs {
+		_, err := os.Stat(filepath.Join(dir, record, "photo.png"))
+		require.NoError(t, err)
+	}
+	for i, name := range []string{"photo.png", "photo 2.png", "photo 3.png"} {
+		server.RevokeAccess()
+		for _, dir := range dirs {
+			require.Eventually(t, func() bool {
+				_, err := os.ReadFile(filepath.Join(dir, record, name))
+				return err == nil
+			}, patience, 100*time.Millisecond)
+		}
+		assert.Equal(t, i+1, server.Counts(kdocssim.RefreshToken).Calls)
+		server.ExpireLinks() // so that the next one needs a call
+		dirs[0], dirs[1] = dirs[1], dirs[0]
+	}
+	assert.NotContains(t, first.err.String()+second.err.String(), "attachfs login")
+	assert.Equal(t, 0, first.end(unix.SIGTERM))
+	assert.Equal(t, 0, second.end(unix.SIGTERM))
+}
+
+// The answer to a renewal is lost, and with it the refresh token: the mount says
+// what happened and what to do, and goes on after that.
+func TestLogin_TheAnswerToARenewalIsLost(t *testing.T) {
+	needFUSE(t)
+	s, server := loginScene(t)
+	s.logIn(t)
+	server.RevokeAccess()
+	server.Fail(kdocssim.RefreshToken, kdocssim.Failure{After: true, Drop: true})
+	p := s.start(t, s.mount())
+	p.await("mounted ")
+	picture := filepath.Join(s.mnt, "tables", "Shops", "All", "First", "photo.png")
+	require.Eventually(t, func() bool {
+		_, _ = os.Stat(picture)
+		said := p.err.String()
+		return strings.Contains(said, "was cut off before its answer was on the disk") && strings.Contains(said, "attachfs login")
+	}, patience, 100*time.Millisecond)
+	s.logIn(t)
 	require.Eventually(t, func() bool {
 		b, err := os.ReadFile(picture)
 		return err == nil && len(b) == 100_000
