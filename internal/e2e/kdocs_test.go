@@ -206,3 +206,27 @@ func TestKdocs_OurOwnBudget(t *testing.T) {
 	requireFails(t, filepath.Join(dir, "0", "note 0.txt"), nil, unix.EDQUOT)
 	assert.Equal(t, 1, s.Counts(kdocssim.AttachmentURLs).Calls, "files, schemas, records, links: four in all")
 }
+
+// What the last run listed fills the calls for links, though it is on disk yet.
+func TestKdocs_CopyAfterARestart(t *testing.T) {
+	t.Parallel()
+	needTool(t, "cp")
+	const files = 300
+	s := startTables(t)
+	for i := range files {
+		s.add(fmt.Sprintf("shop %03d", i), picture(i))
+	}
+	s.publish()
+	set := settings{cacheDir: t.TempDir()}
+	p, dir := s.mount(t, set, "")
+	assert.Equal(t, files, lines(run(t, "find", dir, "-type", "f")))
+	require.NoError(t, p.stop(t, unix.SIGTERM))
+	_, dir = s.mount(t, set, "")
+	copied := t.TempDir()
+	run(t, "cp", "-r", dir, copied)
+	assert.Equal(t, files/100, s.Counts(kdocssim.AttachmentURLs).Calls)
+	assert.Equal(t, 1, s.Counts(kdocssim.Records).Calls)
+	for i := range files {
+		requireSame(t, contentOf(t, picture(i).Content), read(t, filepath.Join(copied, "All", fmt.Sprintf("shop %03d/photo %d.png", i, i))))
+	}
+}
