@@ -41,12 +41,14 @@ var house = []room{
 	{place: "internal/demo"},
 	{place: "internal/e2e"},
 	{place: "internal/linksim", http: true},
+	{place: "internal/callback", ours: []string{"resolver"}, http: true},
 	{place: "fs", ours: []string{"fs/stream", "resolver"}, fuse: true},
 	{place: "fs/stream", ours: []string{"cache", "resolver", "resolver/verdict"}, http: true},
 	{place: "cache"},
 	{place: "cache/cachetest", ours: []string{"cache"}},
 	{place: "resolver"},
 	{place: "resolver/resolvertest", ours: []string{"resolver"}},
+	{place: "resolver/tokenfile", ours: []string{"resolver"}},
 	{place: "resolver/limit", ours: []string{"resolver"}},
 	{place: "resolver/expiry", ours: []string{"resolver"}},
 	{place: "resolver/verdict", ours: []string{"resolver"}, http: true},
@@ -55,7 +57,7 @@ var house = []room{
 	{place: "resolver/api", ours: []string{"resolver", "resolver/limit", "resolver/verdict"}, http: true},
 	{place: "resolver/feishudocs", ours: []string{"resolver", "resolver/api", "resolver/limit", "resolver/feishu"}, http: true},
 	{place: "resolver/feishumail", ours: []string{"resolver", "resolver/api", "resolver/limit", "resolver/feishu"}, http: true},
-	{place: "resolver/*", ours: []string{"resolver", "resolver/api", "resolver/limit"}, http: true}, // a provider
+	{place: "resolver/*", ours: []string{"resolver", "resolver/api", "resolver/limit", "resolver/tokenfile"}, http: true}, // a provider
 	{place: "resolver/*/*sim", ours: []string{"internal/linksim"}, http: true},
 }
 

@@ -374,7 +374,8 @@ func TestDisk_TornWriteIsAMiss(t *testing.T) {
 	putAll(d, o)
 	require.NoError(t, d.Close())
 	d = openDisk(t, cache.DiskConfig{Dir: dir})
-	assert.Equal(t, []int64{0}, hits(t, d, o))
+	// The page before it may have been a part of the same write.
+	assert.NotContains(t, hits(t, d, o), int64(1))
 }
 
 func TestDisk_SlowDiskCostsASecondInAll(t *testing.T) {

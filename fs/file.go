@@ -49,14 +49,22 @@ func (n *fileNode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno 
 var _ = (fusefs.NodeOpener)((*fileNode)(nil))
 
 // Open hands out a handle. The kernel keeps the file's pages: other content
-// would be another inode.
-func (n *fileNode) Open(_ context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
+// would be another inode, which the kernel looks up by itself on ESTALE.
+func (n *fileNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	if flags&syscall.O_ACCMODE != syscall.O_RDONLY {
 		return nil, 0, syscall.EROFS
 	}
 	h, err := n.provider.Source.Open(*n.file())
 	if err != nil {
 		return nil, 0, n.fail("open", err)
+	}
+	if !h.Settled() {
+		ctx, done := n.mount.request(ctx, resolver.Stat)
+		defer done()
+		if err := h.Settle(ctx); err != nil {
+			h.Close()
+			return nil, 0, n.fail("open", err)
+		}
 	}
 	return &fileHandle{node: n, stream: h}, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
 }

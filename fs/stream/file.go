@@ -267,6 +267,13 @@ func (f *file) pin(seen sight) error {
 		seen.Size = f.size
 	}
 	if f.size != unknown && seen.Size != f.size {
+		if f.src.Doubtful && f.doubt == seen.Size {
+			err := changed("length")
+			f.src.Ledger.Change(f.entry.ID, f.entry.Version, seen.Identity)
+			f.endVersionLocked(err)
+			return err
+		}
+		f.doubt = seen.Size
 		return wrong("total of %d where the file has %d", seen.Size, f.size)
 	}
 	f.pinned, f.size = &seen, seen.Size

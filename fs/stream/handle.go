@@ -37,6 +37,21 @@ func (h *Handle) Close() {
 	h.file.release()
 }
 
+// Settled reports whether the size of the file is beyond doubt: it may not be
+// where listings are not to be trusted.
+func (h *Handle) Settled() bool {
+	if !h.file.src.Doubtful {
+		return true
+	}
+	h.file.mu.Lock()
+	defer h.file.mu.Unlock()
+	return h.file.pinned != nil
+}
+
+// Settle returns when the size is beyond doubt, after the file's first reply. It
+// is ErrChanged when the file turns out to be another than was opened.
+func (h *Handle) Settle(ctx context.Context) error { return h.file.await(ctx) }
+
 // ReadAt returns a view of the bytes [off, off+n), cut at the end of the file;
 // it is whole, or there is an error. The caller calls Done on the view.
 func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {

@@ -112,6 +112,9 @@ type SourceConfig struct {
 	// in the order in which programs read them, from memory only. Nil where
 	// nothing is to be fetched ahead of readers of directories.
 	Following func(f resolver.File) iter.Seq[resolver.File]
+	// Doubtful says that listings may tell sizes that are not true: what two
+	// replies show counts then, as a change of the file.
+	Doubtful bool
 }
 
 // Source reads the files of one provider. Its methods may be called in

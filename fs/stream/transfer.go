@@ -270,9 +270,14 @@ func (t *transfer) pace(host string) *pace {
 	return p
 }
 
+// knownSize is what replies have to fit. One that shows another length than a
+// doubtful listing is judged when the file is pinned.
 func (t *transfer) knownSize() int64 {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
+	if t.f.src.Doubtful && t.f.pinned == nil {
+		return unknown
+	}
 	return t.f.size
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/attachfs/attachfs/resolver/ekuaibao"
 	"github.com/attachfs/attachfs/resolver/feishudocs"
 	"github.com/attachfs/attachfs/resolver/feishumail"
+	"github.com/attachfs/attachfs/resolver/kdocs"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
 )
@@ -29,17 +30,15 @@ type options interface {
 }
 
 // providerTypes makes the empty options of each type of provider. Of their
-// keys, file is a path.
+// keys, file and token_file are paths.
 var providerTypes = map[string]func() options{
 	"ekuaibao":    func() options { return new(ekuaibao.Config) },
 	"feishu-docs": func() options { return new(feishudocs.Config) },
 	"feishu-mail": func() options { return new(feishumail.Config) },
+	"kdocs":       func() options { return new(kdocs.Config) },
 	"manifest":    func() options { return new(manifest.Config) },
 	"sim":         func() options { return new(sim.Config) },
 }
-
-// laterTypes are in the documents and not in this version.
-var laterTypes = []string{"kdocs"}
 
 // hiddenTypes are of use to the demonstration only and not suggested.
 var hiddenTypes = []string{"sim"}
@@ -127,8 +126,10 @@ func (d *decoder) provider(at string, table map[string]any) ProviderConfig {
 // far, lets the provider's package judge them.
 func (d *decoder) checkOptions(at string, table map[string]any, o options, sound bool) {
 	fields := fieldsOf(o)
-	if file, ok := fields["file"].(*string); ok && *file != "" {
-		d.resolvePath(at+".file", file)
+	for _, key := range []string{"file", "token_file"} {
+		if file, ok := fields[key].(*string); ok && *file != "" {
+			d.resolvePath(at+"."+key, file)
+		}
 	}
 	if _, used := fields["base_url"]; !used && table["base_url"] != nil {
 		d.warnf(at+".base_url", "has no effect on a provider of type %s", table["type"])
@@ -157,8 +158,6 @@ func (d *decoder) unknownType(at string, table map[string]any) {
 	switch {
 	case kind == "" && (ok || table["type"] == nil):
 		d.failf(at+".type", "is missing; known are %s", strings.Join(known, ", "))
-	case slices.Contains(laterTypes, kind):
-		d.failf(at+".type", "this version does not have %s yet; it has %s", kind, strings.Join(known, ", "))
 	case ok:
 		d.failf(at+".type", "%q is not one of them; %s", kind, nearest(kind, known))
 	}

@@ -56,6 +56,10 @@ var demoSources = []source{
 		set: demo.Claims, about: "ekuaibao: no sizes, four kinds of links, one file on a DingTalk drive",
 		serve: (*demonstration).serveClaims,
 	},
+	{
+		set: demo.Tables, about: "kdocs: 10,000 calls a day, links of ten minutes, for pictures alone",
+		serve: (*demonstration).serveTables,
+	},
 }
 
 func demoCommand(to console) *cobra.Command {
@@ -142,6 +146,7 @@ func (d *demonstration) config() (*Config, error) {
 	c.Cache.Disk, c.Cache.MinFree = 1<<30, 0
 	c.Mount.Xattrs = true
 	c.Log.Level = d.level
+	d.names = make(map[string]string)
 	for _, s := range demoSources {
 		p, err := s.serve(d, s)
 		if err != nil {
@@ -267,6 +272,7 @@ func (d *demonstration) greet(mountpoint string, providers int) {
 	say("  wc %s/drive/供应商/*/*/*                # the files in records of a base", mountpoint)
 	say("  find %s/claims -type f -size +0         # sizes from the first bytes", mountpoint)
 	say("  grep -rl Hangzhou %s", mountpoint)
+	say("  cp -r %s/tables /tmp/                   # the pictures; the texts are refused", mountpoint)
 	say("  getfattr -d %s/pictures/*/* | head -20", mountpoint)
 	say("\nor open it in a file manager. attachfs demo -v tells about every call and link.")
 	say("^C ends the demo and leaves nothing behind.")

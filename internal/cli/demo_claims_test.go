@@ -2,6 +2,7 @@ package cli
 
 import (
 	"log/slog"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,8 +16,7 @@ func TestDemo_ClaimsHasItAll(t *testing.T) {
 	s, err := newStack(simulate(t), nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
-	claims := s.providers[len(s.providers)-1]
-	require.Equal(t, demo.Claims, claims.Name)
+	claims := s.providers[slices.Index(demo.Names(), demo.Claims)]
 
 	shown := make(map[string]resolver.Node)
 	walk(t, claims.catalog, resolver.Root, "", shown)

@@ -84,6 +84,28 @@ func TestDemo_DriveHasItAll(t *testing.T) {
 	}
 }
 
+func TestDemo_TablesHaveItAll(t *testing.T) {
+	c := simulate(t)
+	s, err := newStack(c, nil, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	tables := s.providers[slices.Index(demo.Names(), demo.Tables)]
+
+	shown := make(map[string]resolver.Node)
+	walk(t, tables.catalog, resolver.Root, "", shown)
+	for _, f := range demo.Set(demo.Tables) {
+		require.Contains(t, shown, f.Path)
+		assert.True(t, f.ModTime.Equal(shown[f.Path].ModTime), f.Path)
+		assert.Equal(t, f.Content.Size(), shown[f.Path].Size, f.Path)
+	}
+	assert.Len(t, shown, len(demo.Set(demo.Tables)))
+
+	_, err = tables.broker.Acquire(t.Context(), shown["固定资产/台账/ZC-2026-004/标签.gif"].File)
+	require.NoError(t, err)
+	_, err = tables.broker.Acquire(t.Context(), shown["门店巡检/十月/城西店/整改通知.txt"].File)
+	require.ErrorIs(t, err, resolver.ErrUnsupported)
+}
+
 // walk adds the files below dir to shown, by their paths.
 func walk(t *testing.T, c *catalog.Catalog, dir resolver.ID, at string, shown map[string]resolver.Node) {
 	t.Helper()

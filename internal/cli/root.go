@@ -83,7 +83,8 @@ func newRoot(to console, starter *starter, args []string) *cobra.Command {
 		return fmt.Errorf("%w: %w; see %s --help", errUsage, err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		mountCommand(to, starter, args), demoCommand(to), checkCommand(to), umountCommand(), versionCommand(to),
+		mountCommand(to, starter, args), demoCommand(to), checkCommand(to), loginCommand(to), umountCommand(),
+		versionCommand(to),
 	)
 	return root
 }

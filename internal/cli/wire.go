@@ -21,6 +21,7 @@ import (
 	"github.com/attachfs/attachfs/resolver/ekuaibao"
 	"github.com/attachfs/attachfs/resolver/feishudocs"
 	"github.com/attachfs/attachfs/resolver/feishumail"
+	"github.com/attachfs/attachfs/resolver/kdocs"
 	"github.com/attachfs/attachfs/resolver/limit"
 	"github.com/attachfs/attachfs/resolver/manifest"
 	"github.com/attachfs/attachfs/resolver/sim"
@@ -120,7 +121,7 @@ func (s *stack) build(p *connection, state *catalog.State, streams *stream.Strea
 	s.closeLater(p.broker.Close)
 	p.source = streams.Source(stream.SourceConfig{
 		Name: p.Name, Account: accountOf(p.provider), InsecureHosts: p.trustedHosts(),
-		Lender: p.broker, Ledger: learnt,
+		Lender: p.broker, Ledger: learnt, Doubtful: doubtful(p.provider),
 		Following: func(f resolver.File) iter.Seq[resolver.File] { return p.catalog.Following(f) },
 	})
 	if looks, ok := p.provider.(interface{ ProbeWith(resolver.Prober) }); ok {
@@ -184,6 +185,10 @@ func newProvider(options any, limits *limit.Limits, log *slog.Logger) (resolver.
 		cfg := *o
 		cfg.Log = log
 		return feishumail.New(cfg, limits), nil
+	case *kdocs.Config:
+		cfg := *o
+		cfg.Log = log
+		return kdocs.New(cfg, limits), nil
 	case *sim.Config:
 		cfg := *o
 		cfg.Log = log
@@ -205,6 +210,12 @@ func accountOf(p resolver.Provider) string {
 		return a.Account()
 	}
 	return ""
+}
+
+// doubtful tells whether the sizes in a provider's listings may be wrong.
+func doubtful(p resolver.Provider) bool {
+	d, ok := p.(interface{ SizesDoubtful() bool })
+	return ok && d.SizesDoubtful()
 }
 
 func (s *stack) closeLater(f func() error) { s.closers = append(s.closers, f) }

@@ -240,7 +240,7 @@ func TestSVG(t *testing.T) {
 }
 
 func TestTexts_AreUTF8(t *testing.T) {
-	eachFile(t, 18, func(t *testing.T, b []byte) {
+	eachFile(t, 20, func(t *testing.T, b []byte) {
 		assert.True(t, utf8.Valid(b))
 	}, ".txt", ".md", ".html")
 }

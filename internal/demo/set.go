@@ -23,6 +23,9 @@ const (
 	Drive = "drive"
 	// Claims is the documents of an expense system, with invoices and bank slips.
 	Claims = "claims"
+	// Tables is the pictures of table documents, and files that are none and are
+	// withheld.
+	Tables = "tables"
 )
 
 // Content is the bytes of a file. ReadAt may be called in parallel.
@@ -40,12 +43,13 @@ type File struct {
 	// ModTime is fixed, in 2026, in UTC; zero where the source tells none.
 	ModTime time.Time
 	Content Content
-	// Withheld says that the source lists the file and does not hand it out.
+	// Withheld says that the source lists the file and does not hand it out. Its
+	// size may be known all the same.
 	Withheld bool
 }
 
 // Names returns the names of all sets, in the order of [Files].
-func Names() []string { return []string{Mail, Contracts, Expenses, Pictures, Drive, Claims} }
+func Names() []string { return []string{Mail, Contracts, Expenses, Pictures, Drive, Claims, Tables} }
 
 // Files makes the files of all sets. That takes some tenths of a second of
 // processor time and a few megabytes, which the caller owns.
@@ -60,6 +64,9 @@ func Files() []File {
 // Set makes the files of the set called name; none when there is no such set.
 func Set(name string) []File { return build(items(name)) }
 
+// withheld are the names of files that are not handed out.
+var withheld = map[string]bool{withheldNote: true, notice: true}
+
 // item is a file to be made.
 type item struct {
 	path    string
@@ -73,7 +80,7 @@ func build(items []item) []File {
 	var making sync.WaitGroup
 	for i, it := range items {
 		making.Go(func() {
-			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make(), Withheld: path.Base(it.path) == withheldNote}
+			files[i] = File{Path: it.path, ModTime: it.modTime, Content: it.make(), Withheld: withheld[path.Base(it.path)]}
 		})
 	}
 	making.Wait()
@@ -94,6 +101,8 @@ func items(set string) []item {
 		return driveItems()
 	case Claims:
 		return claimItems()
+	case Tables:
+		return tableItems()
 	default:
 		return nil
 	}

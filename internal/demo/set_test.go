@@ -119,7 +119,9 @@ func TestFiles_Withheld(t *testing.T) {
 			withheld = append(withheld, f.Path)
 		}
 	}
-	assert.Equal(t, []string{"Inbox/2026-10-20 1612 Delivery notes/DN-2026-1005.tsv"}, withheld)
+	assert.Equal(t, []string{
+		"Inbox/2026-10-20 1612 Delivery notes/DN-2026-1005.tsv", "门店巡检/十月/城西店/整改通知.txt", "门店巡检/十月/钱江店/整改通知.txt",
+	}, withheld)
 }
 
 func TestMailbox_IsTheSet(t *testing.T) {

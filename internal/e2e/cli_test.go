@@ -323,7 +323,7 @@ func TestVersionAndHelp(t *testing.T) {
 		got = call(t, s.attachfs(args...))
 		assert.Equal(t, 0, got.code)
 		assert.Empty(t, got.err)
-		for _, verb := range []string{"mount", "demo", "check", "umount", "version"} {
+		for _, verb := range []string{"mount", "demo", "check", "login", "umount", "version"} {
 			assert.Regexp(t, `(?m)^  `+verb+` +[A-Z]`, got.out)
 		}
 	}

@@ -81,7 +81,7 @@ func requireDemoFiles(t *testing.T, dir string) {
 			total++
 			info, err := os.Stat(path)
 			require.NoError(t, err)
-			if f.Withheld {
+			if f.Withheld && info.Size() == 0 { // nobody knows its size
 				assert.Zero(t, info.Mode().Perm(), path)
 				continue
 			}
@@ -91,6 +91,9 @@ func requireDemoFiles(t *testing.T, dir string) {
 				modified = time.Unix(0, 0) // what is shown of what nobody tells
 			}
 			assert.True(t, modified.Equal(info.ModTime()), path)
+			if f.Withheld {
+				continue
+			}
 			want := digest(t, io.NewSectionReader(f.Content, 0, f.Content.Size()))
 			assert.Equal(t, want, fileDigest(t, path), path)
 		}

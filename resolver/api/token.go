@@ -32,6 +32,9 @@ type Token struct {
 	// Life is how long it is valid, from the moment on when it was asked for;
 	// 0 for ever.
 	Life time.Duration
+	// Kept says that it was issued some time ago and kept somewhere, so that a
+	// newer one is worth asking for as soon as it is refused.
+	Kept bool
 }
 
 // Fetch gets a token. Refused is the one that the provider does not take any
@@ -248,6 +251,9 @@ func (t *TokenSource) guarded(ctx context.Context, fetch Fetch, refused resolver
 
 func (t *TokenSource) issued(token Token, asked time.Time) *issue {
 	i := &issue{secret: token.Secret, got: time.Now()}
+	if token.Kept {
+		i.got = i.got.Add(-fresh)
+	}
 	if token.Life != 0 {
 		life := max(token.Life, again) // one that is over at once is a clock that is wrong
 		i.end = asked.Add(life)

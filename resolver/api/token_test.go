@@ -288,6 +288,23 @@ func TestTokens_Fetch(t *testing.T) {
 	})
 }
 
+// A token that was kept somewhere is replaced at once, and what replaces it is
+// not.
+func TestTokens_Kept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		s := &tenant{takes: func(n int) bool { return n == 9 }}
+		client := open(t, api.Config{BaseURL: "http://h", Transport: transport(s.answer), Tokens: tokens(t,
+			func(_ context.Context, refused resolver.Secret) (api.Token, error) {
+				told = append(told, refused.Reveal())
+				return api.Token{Secret: resolver.NewSecret(fmt.Sprintf("%s-%d", marker, len(told))), Kept: len(told) == 1}, nil
+			}, api.TokenOptions{})})
+		require.ErrorIs(t, get(t.Context(), client), resolver.ErrCredentials)
+		require.ErrorIs(t, get(t.Context(), client), resolver.ErrCredentials)
+		assert.Equal(t, []string{"", marker + "-1"}, told)
+	})
+}
+
 // A token that is over before it comes, by a clock that is wrong.
 func TestTokens_OverAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,8 +19,11 @@ const (
 	// from time to time, any: once it has an answer, others may be to blame.
 	outage     = 8
 	probeEvery = 2 * time.Second
-	// siblingsSeen bounds how many siblings are looked at to fill a batch.
-	siblingsSeen = 1000
+	// siblingsSeen bounds how many siblings are looked at to fill a batch: most of
+	// those of a large table have links when it is copied in any order. When so
+	// many in a row as foreignSeen are of other groups, all that follow may be.
+	siblingsSeen = 10_000
+	foreignSeen  = 1000
 )
 
 // batchOf says what the file can be asked for with. It is called without locks
@@ -224,15 +227,19 @@ func (b *Broker) fill(riders []*request) []*request {
 		return riders
 	}
 	_ = b.guard("siblings", func() error { // those found before a panic ride
-		seen := 0
+		seen, foreign := 0, 0
 		for _, f := range b.filesOf(riders) {
 			for id := range b.cfg.Siblings(f) {
-				if len(riders) >= riders[0].batch.Size || seen == siblingsSeen {
+				if len(riders) >= riders[0].batch.Size || seen == siblingsSeen || foreign == foreignSeen {
 					return nil
 				}
 				seen++
-				if s := b.sibling(id, riders[0].batch); s != nil {
+				s, rides := b.sibling(id, riders[0].batch)
+				if s != nil {
 					riders = append(riders, s)
+				}
+				if foreign++; rides {
+					foreign = 0
 				}
 			}
 		}
@@ -252,20 +259,20 @@ func (b *Broker) filesOf(riders []*request) []resolver.File {
 }
 
 // sibling makes a request for a file that nobody asked for yet, or nil if there
-// is nothing to be asked or it cannot ride in the batch.
-func (b *Broker) sibling(id resolver.ID, ride resolver.Batch) *request {
+// is nothing to be asked or it cannot ride in the batch, which rides tells.
+func (b *Broker) sibling(id resolver.ID, ride resolver.Batch) (r *request, rides bool) {
 	batch, err := b.batchOf(id)
 	if err != nil || batch.Lane != ride.Lane || batch.Group != ride.Group {
-		return nil
+		return nil, false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	rec := b.recordLocked(id)
 	if rec.request != nil || b.liveLocked(rec, now) || rec.refused != nil && now.Before(rec.until) {
-		return nil
+		return nil, true
 	}
 	rec.request = b.requestLocked(resolver.File{ID: id}, batch)
 	rec.request.riding = true
-	return rec.request
+	return rec.request, true
 }

@@ -193,6 +193,17 @@ func TestSiblings_FillFreePlaces(t *testing.T) {
 	})
 }
 
+// In whatever order a large directory is read, calls are full to the end.
+func TestSiblings_AnyOrder(t *testing.T) {
+	inGroup(t, 2500, 100, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {
+		b := newBroker(t, f, following(ids))
+		for i := range ids {
+			assertLent(t, opens(t.Context(), b, resolver.Read, 1, ids[i*1301%len(ids)])())
+		}
+		assert.Equal(t, 25, f.Calls(resolvertest.Resolve))
+	})
+}
+
 // Of what goes wrong with a sibling only a refusal of that file is remembered.
 func TestSiblings_Errors(t *testing.T) {
 	inGroup(t, 4, 4, func(t *testing.T, f *resolvertest.Fake, ids []resolver.ID) {

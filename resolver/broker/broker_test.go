@@ -404,6 +404,26 @@ func TestAcquire_RefusalsAreFinal(t *testing.T) {
 	}
 }
 
+func TestAcquire_RefusalsThatSayHowLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
+		f.FailID(file, resolver.WithRetryAfter(resolver.ErrUnsupported, 6*time.Hour))
+		assert.ErrorIs(t, refused(t, b), resolver.ErrUnsupported)
+		f.FailID(file, nil)
+		time.Sleep(6*time.Hour - 1)
+		assert.ErrorIs(t, refused(t, b), resolver.ErrUnsupported)
+		assert.Equal(t, 1, f.Calls(resolvertest.Resolve))
+		time.Sleep(1)
+		acquire(t, b)
+
+		f.FailID(file, resolver.WithRetryAfter(resolver.ErrPermission, time.Hour))
+		b.Expire()
+		assert.ErrorIs(t, refused(t, b), resolver.ErrPermission)
+		f.FailID(file, nil)
+		b.Expire()
+		acquire(t, b) // all was forgotten
+	})
+}
+
 func TestAcquire_FileIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *resolvertest.Fake, b *broker.Broker) {
 		f.Remove(file)

@@ -14,7 +14,8 @@ type Config struct {
 	// Patience is how long a provider that has no answer now is asked again
 	// for those who wait, counted from the first call; that one is always made.
 	Patience time.Duration
-	// RefusalTTL is how long a refusal is answered from memory.
+	// RefusalTTL is how long a refusal is answered from memory, at least: one of a
+	// file that says when to ask again (see resolver.WithRetryAfter) holds until then.
 	RefusalTTL time.Duration
 	// Parallel is how many calls of a lane are under way at a time, at least 1.
 	Parallel int

@@ -161,8 +161,14 @@ func early(l *resolver.Lease, class resolver.Class) bool {
 	return l.HasServed()
 }
 
+// refuseLocked remembers a refusal, for longer if it is of the file and says so
+// itself.
 func (b *Broker) refuseLocked(r *record, err error) {
-	r.refused, r.until = err, time.Now().Add(b.cfg.RefusalTTL)
+	ttl := b.cfg.RefusalTTL
+	if resolver.Refused(err) {
+		ttl = max(ttl, resolver.RetryAfter(err))
+	}
+	r.refused, r.until = err, time.Now().Add(ttl)
 }
 
 // refusal is the error for a file whose fresh link failed too.

@@ -20,18 +20,23 @@ func (c *Catalog) beside(dir resolver.ID) iter.Seq[*listing] {
 		nodes := top.nodes()
 		place := slices.IndexFunc(nodes, func(n resolver.Node) bool { return n.ID == dir })
 		if place < 0 {
-			place = slices.IndexFunc(nodes, func(n resolver.Node) bool { return n.Dir && c.holds(n.ID, dir) })
+			for i := range nodes {
+				if top.comesAlong(i) && c.holds(nodes[i].ID, dir) {
+					place = i
+					break
+				}
+			}
 		}
 		if place < 0 {
 			return
 		}
 		for i := place; i < len(nodes); i++ {
-			if nodes[i].Dir && !c.under(nodes[i].ID, dir, yield) {
+			if top.comesAlong(i) && !c.under(nodes[i].ID, dir, yield) {
 				return
 			}
 		}
 		for i := place - 1; i >= 0; i-- {
-			if nodes[i].Dir && !c.under(nodes[i].ID, dir, yield) {
+			if top.comesAlong(i) && !c.under(nodes[i].ID, dir, yield) {
 				return
 			}
 		}
@@ -50,14 +55,13 @@ func (c *Catalog) topOf(dir resolver.ID) *listing {
 	return d.source.of.held
 }
 
-// heldOf is what is listed of a directory, nil if that is not in memory.
+// heldOf is what is listed of a directory that came along: after a restart it may
+// be on disk yet. It is nil if it is not there either.
 func (c *Catalog) heldOf(dir resolver.ID) *listing {
+	d := c.directory(dir)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if d := c.dirs[dir]; d != nil {
-		return d.held
-	}
-	return nil
+	return d.held
 }
 
 // holds reports whether dir came along within a directory.

@@ -226,8 +226,8 @@ func (c *Catalog) Peek(dir resolver.ID, name string) (resolver.Node, bool) {
 
 // Siblings yields the other files of f's directory: those that follow f by name,
 // then those before it, nearest first; and after them the files of directories
-// beside it whose listings came along with the same one. It is made from memory
-// only, and yields nothing when the directory or f is not there.
+// beside it whose listings came along with the same one. It is made without a
+// call, and yields nothing when the directory or f is not there.
 func (c *Catalog) Siblings(f resolver.File) iter.Seq[resolver.ID] {
 	return func(yield func(resolver.ID) bool) {
 		l, place := c.place(f)
@@ -271,7 +271,12 @@ func (c *Catalog) Following(f resolver.File) iter.Seq[resolver.File] {
 // place finds f in the listing that is held of its directory, which is nil when
 // f is not there.
 func (c *Catalog) place(f resolver.File) (*listing, int) {
-	l := c.heldOf(f.Dir)
+	c.mu.Lock()
+	var l *listing
+	if d := c.dirs[f.Dir]; d != nil {
+		l = d.held
+	}
+	c.mu.Unlock()
 	if l == nil {
 		return nil, 0
 	}

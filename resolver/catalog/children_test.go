@@ -86,6 +86,28 @@ func TestSiblings_BesideTheDirectory(t *testing.T) {
 	assert.Equal(t, 2, f.Calls(resolvertest.List))
 }
 
+// A mount that starts anew knows of the directories beside what its last run kept.
+func TestSiblings_BesideAfterARestart(t *testing.T) {
+	path := statePath(t)
+	f := newMailbox("in/1/a", "in/2/b", "in/2/deep/c", "in/3/d")
+	kept := func(use func(c *catalog.Catalog)) {
+		state, err := catalog.OpenState(path, nil)
+		require.NoError(t, err)
+		c := catalog.New(f, state.Learnt("p"), nil, catalog.Config{ListingTTL: time.Hour, Listings: state.Listings("p")})
+		use(c)
+		require.NoError(t, c.Close())
+		require.NoError(t, state.Close())
+	}
+	kept(func(c *catalog.Catalog) { list(t, c, "in/") })
+	kept(func(c *catalog.Catalog) {
+		list(t, c, "in/")
+		n, err := c.Lookup(t.Context(), "in/2/", "b")
+		require.NoError(t, err)
+		assert.Equal(t, []resolver.ID{"in/2/deep/c", "in/3/d", "in/1/a"}, slices.Collect(c.Siblings(n.File)))
+	})
+	assert.Equal(t, 1, f.Calls(resolvertest.List))
+}
+
 func TestChildren_AreAsFreshAsTheirParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newMailbox("in/1/a", "in/1/b", "in/2/c")

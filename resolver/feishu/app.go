@@ -12,6 +12,7 @@ import (
 	"github.com/attachfs/attachfs/resolver"
 	"github.com/attachfs/attachfs/resolver/api"
 	"github.com/attachfs/attachfs/resolver/limit"
+	"github.com/attachfs/attachfs/resolver/tokenfile"
 )
 
 const (
@@ -34,7 +35,8 @@ type session struct {
 	account string
 	tokens  *api.TokenSource
 	client  *api.Client
-	users   int // guarded by open.mu
+	user    *userTokens // nil without a token file
+	users   int         // guarded by open.mu
 }
 
 // key tells credentials apart; the digest keeps the secret out of what may be
@@ -59,7 +61,7 @@ func Open(cfg Config, limits *limit.Limits) *App {
 	if limits == nil {
 		limits = limit.New(nil, nil)
 	}
-	k := key{limits, cfg.account(), sha256.Sum256([]byte(cfg.AppSecret.Reveal() + "\n" + cfg.AccessToken.Reveal()))}
+	k := key{limits, cfg.account(), sha256.Sum256([]byte(cfg.AppSecret.Reveal() + "\n" + cfg.AccessToken.Reveal() + "\n" + cfg.TokenFile))}
 	open.mu.Lock()
 	defer open.mu.Unlock()
 	s := open.sessions[k]
@@ -73,13 +75,20 @@ func Open(cfg Config, limits *limit.Limits) *App {
 
 func newSession(cfg Config, k key) *session {
 	s := &session{key: k, account: k.account}
-	fetch := api.Static(cfg.AccessToken)
-	if cfg.AccessToken.IsZero() {
+	var fetch api.Fetch
+	margin := tokenMargin
+	switch {
+	case !cfg.AccessToken.IsZero():
+		fetch = api.Static(cfg.AccessToken)
+	case cfg.TokenFile != "":
+		s.user, margin = newUserTokens(cfg), userMargin
+		fetch = s.user.keptTokens(tokenfile.At(cfg.TokenFile))
+	default:
 		fetch = func(ctx context.Context, _ resolver.Secret) (api.Token, error) {
 			return s.tenantToken(ctx, cfg.AppID, cfg.AppSecret)
 		}
 	}
-	s.tokens = api.NewTokenSource(fetch, api.TokenOptions{Margin: tokenMargin, Log: cfg.Log})
+	s.tokens = api.NewTokenSource(fetch, api.TokenOptions{Margin: margin, Log: cfg.Log})
 	s.client = api.New(api.Config{
 		BaseURL: cfg.BaseURL, Account: k.account, Limits: k.limits, Tokens: s.tokens,
 		Kinds: gatewayKinds, Judge: judgeScopes, Timeout: timeout, MaxAnswer: maxAnswer, Log: cfg.Log,
@@ -99,7 +108,11 @@ func (s *session) leave() error {
 	if !last {
 		return nil
 	}
-	return errors.Join(s.tokens.Close(), s.client.Close())
+	err := errors.Join(s.tokens.Close(), s.client.Close())
+	if s.user != nil {
+		err = errors.Join(err, s.user.Close())
+	}
+	return err
 }
 
 // Close gives up the share in the token and the connections. Calls that are

@@ -15,8 +15,9 @@ import (
 // is https://open.larksuite.com.
 const DefaultBaseURL = "https://open.feishu.cn"
 
-// Config is what an [App] is made from: an app with its secret, or a token that
-// somebody else keeps fresh. If both are there the token counts.
+// Config is what an [App] is made from: an app with its secret, the same with the
+// login of a user, or a token that somebody else keeps fresh. If that is there it
+// counts.
 type Config struct {
 	// BaseURL is the address of the API; DefaultBaseURL if empty.
 	BaseURL string
@@ -27,6 +28,9 @@ type Config struct {
 	AppSecret resolver.Secret
 	// AccessToken is a tenant's or a user's. It cannot be renewed.
 	AccessToken resolver.Secret
+	// TokenFile has the tokens of a user, which [Login] keeps there. Calls are the
+	// user's then, and the app's secret renews them.
+	TokenFile string
 	// Log is told when the API asks to wait, for all Apps of the credential;
 	// nil is slog.Default().
 	Log *slog.Logger

@@ -25,6 +25,9 @@ type Config struct {
 	AppSecret resolver.Secret `toml:"app_secret"`
 	// AccessToken takes the place of the secret, if it is there.
 	AccessToken resolver.Secret `toml:"access_token"`
+	// TokenFile is where the login of a user keeps its tokens; the calls are that
+	// user's then, and the app's secret renews them.
+	TokenFile string `toml:"token_file"`
 	// Mailbox is an address, or "me" with the token of a user.
 	Mailbox string `toml:"mailbox"`
 	// Folders are the names or ids of those to show; all but drafts, spam and
@@ -46,8 +49,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Mailbox == "":
 		return errors.New(`mailbox: is missing; write its address, such as "finance@example.com"`)
-	case c.Mailbox == ownMailbox && c.AccessToken.IsZero():
-		return errors.New(`mailbox: "me" is for the access_token of a user; an app needs the address`)
+	case c.Mailbox == ownMailbox && c.AccessToken.IsZero() && c.TokenFile == "":
+		return errors.New(`mailbox: "me" is for the token_file or the access_token of a user; an app needs the address`)
 	case c.Mailbox != ownMailbox && !isAddress(c.Mailbox):
 		return fmt.Errorf(`mailbox: %q is no address; want one such as "finance@example.com"`, c.Mailbox)
 	case c.Since < 0:
@@ -64,7 +67,10 @@ func isAddress(mailbox string) bool {
 }
 
 func (c Config) feishu() feishu.Config {
-	return feishu.Config{BaseURL: c.BaseURL, AppID: c.AppID, AppSecret: c.AppSecret, AccessToken: c.AccessToken, Log: c.Log}
+	return feishu.Config{
+		BaseURL: c.BaseURL, AppID: c.AppID, AppSecret: c.AppSecret, AccessToken: c.AccessToken, TokenFile: c.TokenFile,
+		Log: c.Log,
+	}
 }
 
 // larkDomain is that of Lark, which is used all over the world.

@@ -21,6 +21,7 @@ func TestConfig_Validate(t *testing.T) {
 		{"all keys", func(c *feishumail.Config) {
 			c.BaseURL, c.Folders, c.Since, c.Inline = "https://open.larksuite.com", []string{"Inbox"}, time.Hour, true
 		}, ""},
+		{"own mailbox by login", func(c *feishumail.Config) { c.Mailbox, c.TokenFile = "me", "mail.token" }, ""},
 		{"own mailbox", func(c *feishumail.Config) { c.Mailbox, c.AccessToken = "me", resolver.NewSecret("u") }, ""},
 		{"nothing", func(c *feishumail.Config) { *c = feishumail.Config{} }, "app_id: is missing"},
 		{"no mailbox", func(c *feishumail.Config) { c.Mailbox = "" }, "mailbox: is missing; write its address"},

@@ -51,12 +51,13 @@ type auth struct {
 	wrongSecret int // code
 	tokens      map[string]*token
 	refresh     map[string]*refreshToken
+	person      person
 }
 
 func newAuth() auth {
 	return auth{
 		life: documentedLife, wrongSecret: 10015,
-		tokens: make(map[string]*token), refresh: make(map[string]*refreshToken),
+		tokens: make(map[string]*token), refresh: make(map[string]*refreshToken), person: newPerson(),
 	}
 }
 
@@ -82,7 +83,13 @@ var authEndpoints = []*endpoint{{
 		bad:      refusal{http.StatusBadRequest, 20001, "missing parameter"},
 		internal: refusal{http.StatusInternalServerError, 20050, "server error"},
 	},
-	handle: (*Server).refreshUserToken,
+	handle: (*Server).grantUserToken,
+}, {
+	call: AuthorizePage, pattern: "GET /open-apis/authen/v1/authorize", open: true, handle: (*Server).askPerson,
+}, {
+	call: DeviceAuthorization, pattern: "POST /oauth/v1/device_authorization", open: true,
+	refuses: refusals{bad: refusal{http.StatusBadRequest, 20001, "missing parameter"}},
+	handle:  (*Server).startDevice,
 }}
 
 // AddApp adds an app, or changes the one of that ID; its tokens stay.
@@ -214,17 +221,27 @@ func oauthFields(q *request) map[string]string {
 	return fields
 }
 
-func (s *Server) refreshUserToken(q *request) *answer {
+// grantUserToken trades what a grant brings for tokens.
+func (s *Server) grantUserToken(q *request) *answer {
 	fields := oauthFields(q)
 	for _, name := range []string{"grant_type", "client_id", "client_secret"} {
 		if fields[name] == "" {
 			return q.endpoint.refuses.bad.answer()
 		}
 	}
-	if fields["grant_type"] != "refresh_token" {
-		return oauthRefusal(20036, "unsupported_grant_type")
+	grants := map[string]struct {
+		needs  string
+		handle func(*app, map[string]string) *answer
+	}{
+		"refresh_token":      {"refresh_token", s.refreshUserToken},
+		"authorization_code": {"code", s.exchangeCode},
+		deviceGrant:          {"device_code", s.pollDevice},
 	}
-	if fields["refresh_token"] == "" {
+	grant, ok := grants[fields["grant_type"]]
+	switch {
+	case !ok:
+		return oauthRefusal(20036, "unsupported_grant_type")
+	case fields[grant.needs] == "":
 		return q.endpoint.refuses.bad.answer()
 	}
 	a, ok := s.apps[fields["client_id"]]
@@ -234,6 +251,10 @@ func (s *Server) refreshUserToken(q *request) *answer {
 	case a.Secret != fields["client_secret"]:
 		return oauthRefusal(20002, "invalid_client")
 	}
+	return grant.handle(a, fields)
+}
+
+func (s *Server) refreshUserToken(a *app, fields map[string]string) *answer {
 	old, ok := s.auth.refresh[fields["refresh_token"]]
 	switch {
 	case !ok:
@@ -246,12 +267,20 @@ func (s *Server) refreshUserToken(q *request) *answer {
 		return oauthRefusal(20037, "invalid_grant")
 	}
 	old.used = true
-	access, refresh := s.issueUserToken(a, old.user, old.scopes)
-	return flat(http.StatusOK, map[string]any{
+	return s.tellUserTokens(a, old.user, old.scopes)
+}
+
+// tellUserTokens answers with new tokens of a user. s.mu is held.
+func (s *Server) tellUserTokens(a *app, user string, scopes []string) *answer {
+	access, refresh := s.issueUserToken(a, user, scopes)
+	body := map[string]any{
 		"code": 0, "access_token": access, "expires_in": wholeSeconds(s.scaled(s.auth.life)),
-		"refresh_token": refresh, "refresh_token_expires_in": wholeSeconds(s.scaled(refreshLife)),
-		"token_type": "Bearer", "scope": strings.Join(old.scopes, " "),
-	})
+		"token_type": "Bearer", "scope": strings.Join(scopes, " "),
+	}
+	if refresh != "" {
+		body["refresh_token"], body["refresh_token_expires_in"] = refresh, wholeSeconds(s.scaled(refreshLife))
+	}
+	return flat(http.StatusOK, body)
 }
 
 func oauthRefusal(code int, kind string) *answer {
