@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/attachfs/attachfs/resolver/feishu"
+	"github.com/attachfs/attachfs/resolver/feishudocs"
 	"github.com/attachfs/attachfs/resolver/feishumail"
 	"github.com/attachfs/attachfs/resolver/kdocs"
 )
@@ -23,6 +24,10 @@ func newLogin(p ProviderConfig, log *slog.Logger) (login, error) {
 		cfg := *o
 		cfg.Log = log
 		l, err = feishuLogin(feishumail.Login(cfg))
+	case *feishudocs.Config:
+		cfg := *o
+		cfg.Log = log
+		l, err = feishuLogin(feishudocs.Login(cfg))
 	default:
 		err = fmt.Errorf("is of type %s, to which no person logs in", p.Type)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,11 +97,13 @@ func feishuAccount(t *testing.T) (*feishusim.Server, *Config, string) {
 	s, err := feishusim.Start()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	s.AddApp(feishusim.App{ID: "cli_1", Secret: "secret-" + feishusim.Marker, Scopes: mailScopes})
+	s.AddApp(feishusim.App{ID: "cli_1", Secret: "secret-" + feishusim.Marker, Scopes: slices.Concat(mailScopes, driveScopes)})
 	dir := t.TempDir()
 	t.Setenv("TEST_APP_SECRET", "secret-"+feishusim.Marker)
 	text := "[[provider]]\nname = \"mail\"\ntype = \"feishu-mail\"\nbase_url = \"" + s.URL() + "\"\n" +
-		"app_id = \"cli_1\"\napp_secret = \"env:TEST_APP_SECRET\"\nmailbox = \"me\"\ntoken_file = \"mail.token\"\n"
+		"app_id = \"cli_1\"\napp_secret = \"env:TEST_APP_SECRET\"\nmailbox = \"me\"\ntoken_file = \"mail.token\"\n" +
+		"[[provider]]\nname = \"docs\"\ntype = \"feishu-docs\"\nbase_url = \"" + s.URL() + "\"\n" +
+		"app_id = \"cli_1\"\napp_secret = \"env:TEST_APP_SECRET\"\ntoken_file = \"mail.token\"\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o600))
 	c, err := LoadConfig(filepath.Join(dir, "config.toml"), os.Getenv)
 	require.NoError(t, err)
@@ -109,11 +112,14 @@ func feishuAccount(t *testing.T) (*feishusim.Server, *Config, string) {
 
 func TestLogin_ToFeishu(t *testing.T) {
 	s, c, file := feishuAccount(t)
-	p, out := follower(t, s.URL()+"/open-apis/authen/v1/authorize"), new(bytes.Buffer)
-	require.NoError(t, runLogin(t.Context(), c, "mail", anyPort, nil, console{out, p}))
-	p.busy.Wait()
-	assert.Contains(t, out.String(), "mail: logged in; the tokens are in "+file)
-	loggedIn(t, file, out.String(), p.String())
+	for _, name := range []string{"mail", "docs"} {
+		p, out := follower(t, s.URL()+"/open-apis/authen/v1/authorize"), new(bytes.Buffer)
+		require.NoError(t, runLogin(t.Context(), c, name, anyPort, nil, console{out, p}))
+		p.busy.Wait()
+		assert.Contains(t, out.String(), name+": logged in; the tokens are in "+file)
+		loggedIn(t, file, out.String(), p.String())
+		require.NoError(t, os.Remove(file))
+	}
 }
 
 func TestLogin_ToFeishuByDevice(t *testing.T) {

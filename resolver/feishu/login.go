@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -28,9 +29,16 @@ type Login struct {
 	file     *tokenfile.File
 }
 
-// NewLogin makes a Login without a call, for a valid cfg with a TokenFile. Scopes
-// are those that the user is asked for, the one for refresh tokens besides.
-func NewLogin(cfg Config, scopes ...string) *Login {
+// NewLogin makes a Login without a call, for a valid cfg. It keeps the tokens in
+// the TokenFile, without which it is an error. Scopes are those that the user is
+// asked for, the one for refresh tokens besides. The caller closes it.
+func NewLogin(cfg Config, scopes ...string) (*Login, error) {
+	switch {
+	case !cfg.AccessToken.IsZero():
+		return nil, errors.New("access_token: takes the place of a login; leave it out")
+	case cfg.TokenFile == "":
+		return nil, errors.New(`token_file: is missing; name a file for the tokens, such as "feishu.token"`)
+	}
 	cfg = cfg.withDefaults()
 	if !slices.Contains(scopes, offlineAccess) {
 		scopes = append(slices.Clone(scopes), offlineAccess)
@@ -39,7 +47,7 @@ func NewLogin(cfg Config, scopes ...string) *Login {
 		cfg: cfg, scopes: strings.Join(scopes, " "), tokens: newUserTokens(cfg), file: tokenfile.At(cfg.TokenFile),
 		// 52 characters, of which the documents want 43 to 128.
 		verifier: resolver.NewSecret(rand.Text() + rand.Text()),
-	}
+	}, nil
 }
 
 // Close gives up the connections.

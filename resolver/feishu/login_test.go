@@ -37,7 +37,8 @@ func newLogin(t *testing.T, secret string) (*feishusim.Server, *feishu.Login, fe
 		TokenFile: filepath.Join(t.TempDir(), "tokens.json"),
 	}
 	require.NoError(t, cfg.Validate())
-	l := feishu.NewLogin(cfg, loginScope)
+	l, err := feishu.NewLogin(cfg, loginScope)
+	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, l.Close()) })
 	return s, l, cfg
 }
@@ -93,10 +94,11 @@ func TestLogin_InTheBrowser(t *testing.T) {
 
 func TestLogin_TheCodeIsOfAnotherProgram(t *testing.T) {
 	_, l, cfg := newLogin(t, "right")
-	other := feishu.NewLogin(cfg, loginScope)
+	other, err := feishu.NewLogin(cfg, loginScope)
+	require.NoError(t, err)
 	defer func() { assert.NoError(t, other.Close()) }()
 	code := agree(t, other.Page(loginBack, "s1")).Get("code")
-	_, err := l.Finish(t.Context(), resolver.NewSecret(code), loginBack)
+	_, err = l.Finish(t.Context(), resolver.NewSecret(code), loginBack)
 	require.ErrorIs(t, err, resolver.ErrCredentials)
 	assert.ErrorContains(t, err, "code 20049")
 	_, err = tokenfile.At(cfg.TokenFile).Load()

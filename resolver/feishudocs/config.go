@@ -26,6 +26,9 @@ type Config struct {
 	AppSecret resolver.Secret `toml:"app_secret"`
 	// AccessToken takes the place of the secret, if it is there.
 	AccessToken resolver.Secret `toml:"access_token"`
+	// TokenFile is where the login of a user keeps its tokens; the calls are that
+	// user's then, and the app's secret renews them.
+	TokenFile string `toml:"token_file"`
 	// Roots are what the top directory has, each as "folder:TOKEN", "docx:TOKEN",
 	// "sheet:TOKEN", "bitable:TOKEN", "wiki:SPACE_ID" or "drive"; if empty, it has
 	// what is in the drive of the app or user.
@@ -58,7 +61,10 @@ func (c Config) Validate() error {
 }
 
 func (c Config) feishu() feishu.Config {
-	return feishu.Config{BaseURL: c.BaseURL, AppID: c.AppID, AppSecret: c.AppSecret, AccessToken: c.AccessToken, Log: c.Log}
+	return feishu.Config{
+		BaseURL: c.BaseURL, AppID: c.AppID, AppSecret: c.AppSecret, AccessToken: c.AccessToken, TokenFile: c.TokenFile,
+		Log: c.Log,
+	}
 }
 
 // root is one that the configuration names.

@@ -1,10 +1,6 @@
 package feishumail
 
-import (
-	"errors"
-
-	"github.com/attachfs/attachfs/resolver/feishu"
-)
+import "github.com/attachfs/attachfs/resolver/feishu"
 
 // loginScopes are what a user is asked for: those without which something is
 // missing in the mount.
@@ -17,11 +13,5 @@ var loginScopes = []string{
 // Login is the way to the tokens of a user, for a valid cfg. It keeps them in the
 // TokenFile, without which it is an error. The caller closes it.
 func Login(cfg Config) (*feishu.Login, error) {
-	switch {
-	case !cfg.AccessToken.IsZero():
-		return nil, errors.New("access_token: takes the place of a login; leave it out")
-	case cfg.TokenFile == "":
-		return nil, errors.New(`token_file: is missing; name a file for the tokens, such as "mail.token"`)
-	}
-	return feishu.NewLogin(cfg.feishu(), loginScopes...), nil
+	return feishu.NewLogin(cfg.feishu(), loginScopes...)
 }
