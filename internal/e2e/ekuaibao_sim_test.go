@@ -117,6 +117,32 @@ func TestEkuaibao_WrongChecksum(t *testing.T) {
 	assert.Contains(t, p.log.String(), "CRC-64")
 }
 
+// A file that was replaced in its drive by one of another length than its key
+// tells: who reads it gets all of it, and then its true size shows.
+func TestEkuaibao_ReplacedInItsDrive(t *testing.T) {
+	t.Parallel()
+	for _, told := range []int64{7_000, 1_000} {
+		t.Run(fmt.Sprint(told), func(t *testing.T) {
+			t.Parallel()
+			e := startEkuaibao(t)
+			content := linksim.Pattern(3, 5_000)
+			added := e.AddDocument(ekuaibaosim.Document{Title: "expense", Attachments: []ekuaibaosim.File{
+				{Name: "a.bin", Content: content, Store: ekuaibaosim.Drive, StaleSize: told},
+			}})
+			_, dir := mountEkuaibao(t, e, settings{}, "")
+			path := filepath.Join(dir, "expense/2026-03/"+added.Code+" expense/a.bin")
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			assert.Equal(t, told, info.Size(), "as the key tells")
+			requireSame(t, contentOf(t, content), read(t, path))
+			info, err = os.Stat(path)
+			require.NoError(t, err)
+			assert.Equal(t, content.Size(), info.Size())
+			e.requireClean(t)
+		})
+	}
+}
+
 // Links that live for five seconds, of each store, under a slow reader.
 func TestEkuaibao_SlowReaderOfEachStore(t *testing.T) {
 	t.Parallel()

@@ -69,6 +69,10 @@ func (p *Provider) Close() error { return p.client().Close() }
 // Account is the company, behind the host if one is configured.
 func (p *Provider) Account() string { return p.account }
 
+// SizesDoubtful says that a file in a DingTalk drive may have another length than
+// its key tells: it may have been replaced there since.
+func (p *Provider) SizesDoubtful() bool { return true }
+
 // Revision changes with what the configuration has listed: a listing that was
 // made for less, or for more, is made anew.
 func (p *Provider) Revision() string { return p.revision }
