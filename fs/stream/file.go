@@ -41,7 +41,20 @@ type file struct {
 	transfers map[*transfer]struct{}
 	waiting   map[int64]*arrival
 	moved     chan struct{} // closed when somebody waits for more, or leaves; nil if nobody looks
+	fallen    *fallen       // the transfer that failed last; nil if none did
 	err       error         // no byte of this version can be had any more
+}
+
+// fallen is a transfer that failed: what it did not bring, and why.
+type fallen struct {
+	missing byteRange
+	err     error
+}
+
+// covers reports whether page p is among what did not come.
+func (l *fallen) covers(p int64) bool {
+	off := p * cache.PageSize
+	return p == identityPage || off >= l.missing.start && (l.missing.limit == unknown || off < l.missing.limit)
 }
 
 // arrival is a page that readers wait for.
@@ -113,7 +126,7 @@ func (f *file) release() {
 // await returns when the identity, and with it the size, is known.
 func (f *file) await(ctx context.Context) error {
 	for {
-		a, err := f.expect(resolver.DemandOf(ctx), identityPage, byteRange{0, sizing}, true)
+		a, err := f.expect(resolver.DemandOf(ctx), identityPage, byteRange{0, sizing}, true, f.lastFallen())
 		if a == nil || err != nil {
 			return err
 		}
@@ -125,8 +138,9 @@ func (f *file) await(ctx context.Context) error {
 
 // page returns a page with a reference for the caller, from the cache or from a
 // transfer that brings it; one for need is started if none does. waited tells
-// that the page was not there yet.
-func (f *file) page(ctx context.Context, p int64, need byteRange) (page *cache.Page, waited bool, err error) {
+// that the page was not there yet. What failed since the caller began, as
+// lastFallen told him then, is not tried again for him.
+func (f *file) page(ctx context.Context, p int64, need byteRange, since *fallen) (page *cache.Page, waited bool, err error) {
 	for look := 0; ; look++ {
 		if look > maxLooks {
 			return nil, true, fmt.Errorf("page %d does not stay in the cache: %w", p, resolver.ErrUnavailable)
@@ -134,7 +148,7 @@ func (f *file) page(ctx context.Context, p int64, need byteRange) (page *cache.P
 		if page := f.cached(p); page != nil {
 			return page, waited, nil
 		}
-		a, err := f.expect(resolver.DemandOf(ctx), p, need, !waited)
+		a, err := f.expect(resolver.DemandOf(ctx), p, need, !waited, since)
 		if err != nil {
 			return nil, true, err
 		}
@@ -146,6 +160,12 @@ func (f *file) page(ctx context.Context, p int64, need byteRange) (page *cache.P
 			return page, true, err
 		}
 	}
+}
+
+func (f *file) lastFallen() *fallen {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fallen
 }
 
 func (f *file) cached(p int64) *cache.Page {
@@ -165,23 +185,25 @@ func (f *file) hasLocked(p int64) bool {
 // expect joins those who wait for page p; need is asked for if it is not coming.
 // With look, nil is returned if the page is here, or the identity known: it may
 // have come since the caller looked.
-func (f *file) expect(d *resolver.Demand, p int64, need byteRange, look bool) (*arrival, error) {
+func (f *file) expect(d *resolver.Demand, p int64, need byteRange, look bool, since *fallen) (*arrival, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if here := p == identityPage && f.pinned != nil || f.hasLocked(p); look && here {
 		return nil, nil
 	}
-	return f.expectLocked(d, p, need)
+	return f.expectLocked(d, p, need, since)
 }
 
 // expectLocked joins those who wait for page p, and makes sure that a transfer
 // brings it. The first transfer of a file goes alone: what it finds out decides
 // how the others ask, and who comes meanwhile waits for the identity.
-func (f *file) expectLocked(d *resolver.Demand, p int64, need byteRange) (*arrival, error) {
+func (f *file) expectLocked(d *resolver.Demand, p int64, need byteRange, since *fallen) (*arrival, error) {
 	switch {
 	case f.err != nil:
 		return nil, f.err
 	case f.comingLocked(p):
+	case f.fallen != since && f.fallen.covers(p):
+		return nil, f.fallen.err
 	case f.pinned == nil && len(f.transfers) > 0:
 		p = identityPage
 	default:

@@ -59,11 +59,12 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 	if off < 0 || off >= limit {
 		return &View{}, nil
 	}
+	since := h.file.lastFallen()
 	h.fetch(resolver.DemandOf(ctx), byteRange{off, limit})
 	v := &View{off: int(off % cache.PageSize), n: int(limit - off)}
 	starved := false
 	for p := off / cache.PageSize; p*cache.PageSize < limit; p++ {
-		page, waited, err := h.file.page(ctx, p, byteRange{p * cache.PageSize, pageUp(limit)})
+		page, waited, err := h.file.page(ctx, p, byteRange{p * cache.PageSize, pageUp(limit)}, since)
 		if err != nil {
 			v.Done()
 			return nil, err

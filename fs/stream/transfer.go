@@ -93,6 +93,9 @@ func (t *transfer) end(err error) {
 	if errors.Is(err, errAbandoned) || errors.Is(err, resolver.ErrReserved) {
 		err = nil // a late comer gets a try of his own
 	}
+	if err != nil {
+		f.fallen = &fallen{byteRange{t.pos, t.limit}, err}
+	}
 	for p := range f.waiting {
 		if !f.comingLocked(p) {
 			f.arriveLocked(p, nil, err)

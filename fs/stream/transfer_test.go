@@ -531,7 +531,7 @@ func TestNobodyWaits_LateComerTriesAnew(t *testing.T) {
 		err := tr.bring() // gives up
 		assert.Error(t, err)
 		f.mu.Lock()
-		a, joined := f.expectLocked(resolver.NewDemand(resolver.Read, nil), 0, byteRange{0, mib})
+		a, joined := f.expectLocked(resolver.NewDemand(resolver.Read, nil), 0, byteRange{0, mib}, nil)
 		f.mu.Unlock()
 		assert.NoError(t, joined)
 		tr.dropPage()

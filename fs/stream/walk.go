@@ -196,12 +196,12 @@ func (s *Source) fetchHead(ctx context.Context, entry resolver.File) {
 	ctx = resolver.WithDemand(ctx, resolver.NewDemand(resolver.Ahead, nil))
 	f := s.hold(entry)
 	defer f.release()
-	limit := entry.Size
+	limit, since := entry.Size, f.lastFallen()
 	if limit > wholeFile {
 		limit = walkHead
 	}
 	for p := int64(0); p*cache.PageSize < limit; p++ {
-		page, _, err := f.page(ctx, p, byteRange{p * cache.PageSize, pageUp(limit)})
+		page, _, err := f.page(ctx, p, byteRange{p * cache.PageSize, pageUp(limit)}, since)
 		if err != nil {
 			return // a reader will be told, if there is one
 		}

@@ -190,7 +190,6 @@ func TestConfig_Bad(t *testing.T) {
 		{"not text", "\x00\x01\xff\n", ":1: ", nil},
 		{"the same name twice", listProvider + listProvider, ":6: provider.name: ", []string{`"files"`, "line 2"}},
 		{"unknown type", "[[provider]]\nname = \"x\"\ntype = \"manifset\"\n", ":3: provider.type: ", []string{"did you mean manifest?"}},
-		{"type of a later version", "[[provider]]\nname = \"x\"\ntype = \"kdocs\"\napp_id = \"me\"\n", ":3: provider.type: ", []string{"this version", "kdocs", "feishu-docs, feishu-mail, manifest"}},
 		{"provider without a type", "[[provider]]\nname = \"x\"\n", ":1: provider.type: ", []string{"missing", "manifest"}},
 		{"no provider", "[mount]\nallow_other = false\n", ": provider: ", []string{"[[provider]]"}},
 		{"nothing", "", ": provider: ", []string{"[[provider]]"}},
