@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,33 @@ func probeFUSE(device string, uid int, lookPath func(string) (string, error)) er
 		return errors.New("fusermount3 is missing, which ordinary users need to mount: install the package fuse3")
 	}
 	return nil
+}
+
+// fuseConf is where an administrator says what ordinary users may mount.
+const fuseConf = "/etc/fuse.conf"
+
+// mayMount says in one sentence what fusermount3 would refuse the user, or nil:
+// its own words do not reach us.
+func mayMount(uid int, mountpoint string, allowOther bool, conf string) error {
+	if uid == 0 {
+		return nil
+	}
+	if err := unix.Access(mountpoint, unix.W_OK); err != nil {
+		return mountpointErrorf("this user may not write to %s (%v), and so not mount there; choose a directory of his own", mountpoint, err)
+	}
+	if !allowOther {
+		return nil
+	}
+	text, err := os.ReadFile(conf)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil // it may be there
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.TrimSpace(line) == "user_allow_other" {
+			return nil
+		}
+	}
+	return fmt.Errorf("allow_other is for users only if %s has the line user_allow_other: add it, or set mount.allow_other = false", conf)
 }
 
 // permissionRemedy suggests the group of the device where that would help.

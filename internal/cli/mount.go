@@ -120,8 +120,11 @@ func (r mounting) on(ctx context.Context, mountpoint string) error {
 	if err := fuseAvailable(); err != nil {
 		return err
 	}
-	mountpoint, err := checkMountpoint(mountpoint, r.config.Cache.Dir)
+	mountpoint, err := checkMountpoint(mountpoint, r.config.Cache.Dir, r.log)
 	if err != nil {
+		return err
+	}
+	if err := mayMount(os.Geteuid(), mountpoint, r.config.Mount.AllowOther, fuseConf); err != nil {
 		return err
 	}
 	limits := newLimits(r.config.Cache.Dir, r.log)
@@ -133,7 +136,7 @@ func (r mounting) on(ctx context.Context, mountpoint string) error {
 	defer closeLogged("stack", s, r.log)
 	m, err := fs.New(mountpoint, r.config.mountConfig(), s.trees(), r.log)
 	if err != nil {
-		return explainMount(err)
+		return err
 	}
 	r.ready(mountpoint, len(s.providers))
 	var reload func()
@@ -150,14 +153,6 @@ func closeLogged(what string, c io.Closer, log *slog.Logger) {
 	if err := c.Close(); err != nil {
 		log.Error("closing "+what, "error", err)
 	}
-}
-
-// explainMount adds the remedy to refusals that have one.
-func explainMount(err error) error {
-	if strings.Contains(err.Error(), "user_allow_other") {
-		return fmt.Errorf("%w; add the line user_allow_other to /etc/fuse.conf, or set mount.allow_other = false", err)
-	}
-	return err
 }
 
 // catchSignals is called before anything is made that has to be unmade, so that

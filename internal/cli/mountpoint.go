@@ -71,8 +71,8 @@ func realPath(path string) (string, error) {
 
 // checkMountpoint returns the real path of the directory to mount on, or a
 // sentence that says what is wrong with it. A dead attachfs mount found there
-// is removed. It does not hang on dead mounts.
-func checkMountpoint(path, cacheDir string) (abs string, err error) {
+// is removed, which log is told. It does not hang on dead mounts.
+func checkMountpoint(path, cacheDir string, log *slog.Logger) (abs string, err error) {
 	abs, err = realPath(path)
 	if err != nil {
 		return "", explainStat(path, err)
@@ -91,6 +91,7 @@ func checkMountpoint(path, cacheDir string) (abs string, err error) {
 		if err := clearMount(abs, m); err != nil {
 			return "", err
 		}
+		log.Warn("removed a dead attachfs mount", "mountpoint", abs)
 	}
 	return "", mountpointErrorf("dead mounts are piled up on %s; remove them with: umount -l %[1]s", abs)
 }
@@ -115,7 +116,6 @@ func clearMount(path string, m mounted) error {
 	if err := detach(path, true); err != nil {
 		return mountpointErrorf("%s is a dead attachfs mount, and removing it went wrong: %v", path, err)
 	}
-	slog.Warn("removed a dead attachfs mount", "mountpoint", path)
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
+
+var quiet = slog.New(slog.DiscardHandler)
 
 // mountSilent mounts a FUSE file system of the given type that never answers,
 // and returns what makes it a dead one.
@@ -128,7 +132,7 @@ func TestCheckMountpoint(t *testing.T) {
 		"cache inside, symlink": {at("empty"), at("toempty", "a"), "where the mount would hide it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			abs, err := checkMountpoint(tc.path, tc.cache)
+			abs, err := checkMountpoint(tc.path, tc.cache, quiet)
 			if tc.want == "" {
 				require.NoError(t, err)
 				assert.Equal(t, at("empty"), abs)
@@ -143,13 +147,13 @@ func TestCheckMountpoint(t *testing.T) {
 func TestCheckMountpoint_Relative(t *testing.T) {
 	t.Chdir(realTemp(t))
 	require.NoError(t, os.Mkdir("here", 0o700))
-	abs, err := checkMountpoint("here", "")
+	abs, err := checkMountpoint("here", "", quiet)
 	require.NoError(t, err)
 	assert.True(t, filepath.IsAbs(abs))
 }
 
 func TestCheckMountpoint_RemovesDeadMounts(t *testing.T) {
-	log := logged(t)
+	var log bytes.Buffer
 	dir := realTemp(t)
 	link := filepath.Join(realTemp(t), "link")
 	require.NoError(t, os.Symlink(dir, link))
@@ -157,7 +161,7 @@ func TestCheckMountpoint_RemovesDeadMounts(t *testing.T) {
 	_, err := os.Lstat(dir)
 	require.ErrorIs(t, err, unix.ENOTCONN, "the mount under test must be dead")
 
-	abs, err := checkMountpoint(link, "")
+	abs, err := checkMountpoint(link, "", slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	assert.Equal(t, dir, abs)
 	assert.False(t, isMounted(t, dir))
@@ -168,12 +172,12 @@ func TestCheckMountpoint_RemovesDeadMounts(t *testing.T) {
 func TestCheckMountpoint_DeadMountOfOthers(t *testing.T) {
 	dir := realTemp(t)
 	mountSilent(t, dir, "fuse.sshfs")()
-	_, err := checkMountpoint(dir, "")
+	_, err := checkMountpoint(dir, "", quiet)
 	require.ErrorIs(t, err, ErrMountpoint)
 	assert.ErrorContains(t, err, "is a dead mount of silent (fuse.sshfs); remove it with: fusermount3 -uz "+dir)
 	assert.True(t, isMounted(t, dir))
 
-	_, err = checkMountpoint(filepath.Join(dir, "sub"), "")
+	_, err = checkMountpoint(filepath.Join(dir, "sub"), "", quiet)
 	assert.ErrorContains(t, err, "lies in a mount that does not answer")
 }
 
@@ -184,7 +188,7 @@ func TestCheckMountpoint_SilentMount(t *testing.T) {
 	dir := realTemp(t)
 	mountSilent(t, dir, mountType)
 	start := time.Now()
-	_, err := checkMountpoint(dir, "")
+	_, err := checkMountpoint(dir, "", quiet)
 	require.ErrorIs(t, err, ErrMountpoint)
 	assert.ErrorContains(t, err, "does not answer; remove it with: attachfs umount --lazy "+dir)
 	assert.Less(t, time.Since(start), 2*statPatience)
@@ -276,4 +280,35 @@ func TestPermissionRemedy(t *testing.T) {
 	require.NoError(t, os.Chown(device, 0, 1))
 	require.NoError(t, os.Chmod(device, 0o660))
 	assert.Regexp(t, "^as root run usermod -aG [a-z]+ USER", permissionRemedy(device))
+}
+
+func TestMayMount(t *testing.T) {
+	dir := t.TempDir()
+	conf := func(text string) string {
+		path := filepath.Join(t.TempDir(), "fuse.conf")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	for _, c := range []struct {
+		name, conf string
+		uid        int
+		allow      bool
+		want       string
+	}{
+		{"alone", "/nowhere", 1000, false, ""},
+		{"root", "/nowhere", 0, true, ""},
+		{"allowed", conf("# comment\n user_allow_other\n"), 1000, true, ""},
+		{"not allowed", conf("#user_allow_other\n"), 1000, true, "has the line user_allow_other: add it"},
+		{"no such file", "/nowhere", 1000, true, "if /nowhere has the line"},
+	} {
+		err := mayMount(c.uid, dir, c.allow, c.conf)
+		if c.want == "" {
+			assert.NoError(t, err, c.name)
+			continue
+		}
+		assert.ErrorContains(t, err, c.want, c.name)
+	}
+	err := mayMount(1000, filepath.Join(dir, "gone"), false, "/nowhere")
+	require.ErrorIs(t, err, ErrMountpoint)
+	assert.ErrorContains(t, err, "may not write to")
 }

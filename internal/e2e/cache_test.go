@@ -398,7 +398,7 @@ func TestTwoDaemonsOnOneCacheDirectory(t *testing.T) {
 			assert.Empty(t, out.String())
 			assert.Equal(t, 1, lines(complaint.String()), complaint.String())
 			assert.Contains(t, complaint.String(), s.cacheDir)
-			assert.Contains(t, complaint.String(), "in use by another process")
+			assert.Contains(t, complaint.String(), "in use by another attachfs")
 			mounts, err := os.ReadFile("/proc/self/mountinfo")
 			require.NoError(t, err)
 			assert.NotContains(t, string(mounts), dir)

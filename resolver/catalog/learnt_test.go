@@ -151,7 +151,7 @@ func TestState_Locked(t *testing.T) {
 	openState(t, path)
 	start := time.Now()
 	_, err := catalog.OpenState(path, nil)
-	assert.ErrorContains(t, err, "in use by another process")
+	assert.ErrorContains(t, err, "in use by another attachfs")
 	assert.Less(t, time.Since(start), 5*time.Second)
 	assert.NoFileExists(t, path+".corrupt")
 }

@@ -92,7 +92,7 @@ func openDatabase(path string) (db *bbolt.DB, err error) {
 	var errno syscall.Errno
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, errors.New("in use by another process")
+		return nil, errors.New("in use by another attachfs; give each its own cache.dir")
 	case errors.Is(err, errDamaged), errors.As(err, &pathError), errors.As(err, &errno):
 		return nil, err
 	case err != nil:
