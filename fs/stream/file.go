@@ -352,10 +352,10 @@ func (f *file) verify(object cache.Object, p int64, page *cache.Page) error {
 	f.mu.Unlock()
 	err := d.add(f.src.cache, object, p, page)
 	if err != nil {
-		f.src.cache.Drop(object)
 		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.endVersionLocked(err)
+		f.endVersionLocked(err) // first, or somebody would fetch again what is dropped
+		f.mu.Unlock()
+		f.src.cache.Drop(object)
 	}
 	return err
 }

@@ -201,6 +201,9 @@ func (t *transfer) begin(lease *resolver.Lease) (want byteRange, err error) {
 	if f.holders == 0 && !t.lent {
 		return byteRange{}, errAbandoned
 	}
+	if err := context.Cause(t.ctx); err != nil { // others may have come since it was given up
+		return byteRange{}, err
+	}
 	t.lent = t.lent || lease.Link().Meter == nil
 	if lease.Counted() || lease.Link().Ranged == resolver.RangedNo {
 		f.oneGet = true
