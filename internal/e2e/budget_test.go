@@ -222,6 +222,10 @@ func TestFind_HundredThousandEntries(t *testing.T) {
 	assert.LessOrEqual(t, peakMemory(t, p.cmd.Process.Pid), most)
 }
 
+// brief reports whether a test of volume is to do with a part of it: the race
+// detector makes ten minutes of one.
+func brief() bool { return testing.Short() || raceDetected() }
+
 // raceDetected reports whether this program, and with it the one under test, was
 // built with the race detector, which takes several times the memory.
 func raceDetected() bool {

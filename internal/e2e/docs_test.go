@@ -131,7 +131,7 @@ func TestDocs_CopiesMedia(t *testing.T) {
 	t.Parallel()
 	needTool(t, "cp")
 	docs, records := 4, 20
-	if !testing.Short() {
+	if !brief() {
 		docs, records = 16, 200
 	}
 	d := startDrive(t)
@@ -233,7 +233,7 @@ func TestDocs_PicturesByWhatTheyAre(t *testing.T) {
 func TestDocs_LargeDriveFile(t *testing.T) {
 	t.Parallel()
 	size, most := int64(1<<30), 130
-	if testing.Short() {
+	if brief() {
 		size, most = 128*mib, 18
 	}
 	d := startDrive(t)
@@ -376,7 +376,7 @@ func TestDocs_WholeTree(t *testing.T) {
 	t.Parallel()
 	needTool(t, "find")
 	scale := 1
-	if testing.Short() {
+	if brief() {
 		scale = 10
 	}
 	d := startDrive(t)
