@@ -145,7 +145,8 @@ func TestDocs_CopiesMedia(t *testing.T) {
 	run(t, "cp", "-r", dir, copied)
 	d.requireHas(t, copied)
 	calls, links := d.Counts(feishusim.MediaLinks), d.LinkTotals()
-	assert.Equal(t, len(d.files)/5, calls.Calls-calls.Refused)
+	// Two calls of a group that meet at its end may leave a place free each.
+	assert.InDelta(t, len(d.files)/5, calls.Calls-calls.Refused, 2)
 	assert.Zero(t, links.DeadUses+links.Leaks+links.Heads)
 	assert.Zero(t, d.Counts(feishusim.MediaDownload).Calls, "no download of the day's was spent")
 }
