@@ -184,6 +184,14 @@ func (s *Source) Learn(ctx context.Context, entry resolver.File) (resolver.Ident
 	return f.identity(), nil
 }
 
+// Admits says why no file would be read through a link, as far as its address
+// tells, without asking anybody: it leads to plain http or a private address. It
+// is nil for others.
+func (s *Source) Admits(link resolver.Link) error {
+	_, err := s.origin.request(s.ctx, link, whole, 0)
+	return err
+}
+
 // Status is what can be told of a file without asking anybody.
 type Status struct {
 	// Cached is how much of the file is remembered, in percent.

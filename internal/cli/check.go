@@ -135,6 +135,9 @@ func (r *checkup) provider(ctx context.Context, c *Config, limits *limit.Limits,
 		return
 	}
 	name, lease, err := p.firstLink(ctx, top)
+	if err == nil && lease != nil {
+		err = p.source.Admits(lease.Link())
+	}
 	switch {
 	case err != nil:
 		r.say(what+", link", err, "")

@@ -556,6 +556,11 @@ func TestCheck(t *testing.T) {
 	assert.Contains(t, got.out, "f.txt is at 127.0.0.1:")
 	assert.Empty(t, got.err)
 
+	got, verdicts = check(strings.ReplaceAll(sim, `insecure_hosts = ["127.0.0.1"]`, "") + listProvider)
+	assert.Equal(t, 1, got.code)
+	assert.Equal(t, want("ok provider sim, listing", "FAIL provider sim, link"), verdicts)
+	assert.Contains(t, got.out, "plain http; insecure_hosts can allow it", "no file could be read")
+
 	origin.Put(linksim.Object{Path: "d/e/f.txt", Terms: linksim.Terms{Refusal: linksim.Forbidden}})
 	got, verdicts = check(sim + listProvider)
 	assert.Equal(t, 1, got.code)
