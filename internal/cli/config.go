@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 
@@ -169,11 +170,18 @@ func syntaxProblem(path string, err error) error {
 	if !errors.As(err, &parse) {
 		return &problem{file: path, err: err}
 	}
-	text := quotation.ReplaceAllString(parse.Message, "")
-	if text == "expected value" {
+	text, line, key := quotation.ReplaceAllString(parse.Message, ""), parse.Position.Line, parse.LastKey
+	switch {
+	case text == "expected value":
 		text = "want a value after =; a text goes in quotes"
+	case strings.Contains(text, "table"): // the key is of the table before
+		key = ""
+		if strings.Contains(parse.Message, `'\n'`) {
+			line-- // the parser is past the end of the header
+		}
+		text = "want a header such as [mount] or [[provider]], with all its brackets"
 	}
-	return &problem{file: path, line: parse.Position.Line, key: parse.LastKey, err: errors.New(text)}
+	return &problem{file: path, line: line, key: key, err: errors.New(text)}
 }
 
 func (d *decoder) config(tree map[string]any) *Config {

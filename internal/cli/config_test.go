@@ -134,6 +134,8 @@ func TestLoadConfig_Complaints(t *testing.T) {
 		text string
 		want []string
 	}{
+		"header":                {"[mount]\nallow_other = false\n\n[[provider]\nname = \"a\"\n", []string{"config.toml:4: want a header such as [mount] or [[provider]], with all its brackets"}},
+		"header of a section":   {"[mount\nuid = 1\n", []string{"config.toml:1: want a header such as"}},
 		"syntax":                {"[mount]\nuid = \n", []string{"config.toml:2: mount.uid: want a value after =; a text goes in quotes"}},
 		"key twice":             {"[read]\nstreams = 1\nstreams = 2\n", []string{"config.toml:3: read.streams: "}},
 		"empty":                 {"", []string{"config.toml: provider: there is none"}},
