@@ -36,7 +36,7 @@ type file struct {
 	trouble   error        // why a transfer is not getting on; nil while one does
 	oneGet    bool         // links are counted or ranges ignored: see plan.go
 	least     int64        // what a request brings at least, 0 for anything: see meter.go
-	pace      *pace        // of the host that it came from last
+	pace      *pace        // of the host that it came from last; nil before
 	spool     *transfer    // the one GET that goes on to the end
 	transfers map[*transfer]struct{}
 	waiting   map[int64]*arrival
@@ -70,7 +70,6 @@ func newFile(src *Source, key fileKey, entry resolver.File) *file {
 	f := &file{
 		src: src, key: key, entry: entry, size: entry.Size,
 		digest:    newDigest(entry),
-		pace:      new(pace),
 		transfers: make(map[*transfer]struct{}),
 		waiting:   make(map[int64]*arrival),
 	}

@@ -50,8 +50,11 @@ func (p *pace) total(i int, now time.Time) float64 {
 }
 
 // streams returns how many ranges of a file may be fetched at a time, no more than
-// most.
+// most. Of a nil pace nothing is known.
 func (p *pace) streams(most int) int {
+	if p == nil {
+		return min(fewStreams, most)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now, n := time.Now(), 1
