@@ -420,18 +420,18 @@ type program struct {
 	tb       testing.TB
 	scene    scene
 	cmd      *exec.Cmd
-	out, err *syncBuffer
+	out, err transcript
 	exited   chan struct{} // closed when the process is gone
 }
 
 // start starts cmd; the cleanup ends it.
 func (s scene) start(tb testing.TB, cmd *exec.Cmd) *program {
 	tb.Helper()
-	p := &program{tb: tb, scene: s, cmd: cmd, out: &syncBuffer{}, err: &syncBuffer{}, exited: make(chan struct{})}
+	p := &program{tb: tb, scene: s, cmd: cmd, out: newTranscript(tb), err: newTranscript(tb), exited: make(chan struct{})}
 	if cmd.Stdout == nil {
-		cmd.Stdout = p.out
+		cmd.Stdout = p.out.File
 	}
-	cmd.Stderr = p.err
+	cmd.Stderr = p.err.File
 	cmd.WaitDelay = patience
 	require.NoError(tb, cmd.Start())
 	go func() {
@@ -456,7 +456,7 @@ func (p *program) await(text string) {
 	p.awaitIn(p.out, text)
 }
 
-func (p *program) awaitIn(said *syncBuffer, text string) {
+func (p *program) awaitIn(said transcript, text string) {
 	p.tb.Helper()
 	require.Eventuallyf(p.tb, func() bool {
 		select {

@@ -5,11 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -71,7 +71,7 @@ type process struct {
 	cache  string
 	config string
 	cmd    *exec.Cmd
-	log    *syncBuffer
+	log    transcript
 	exited chan struct{} // closed when the process is gone
 	err    error         // how it ended, valid then
 }
@@ -110,14 +110,14 @@ func mountOrigin(tb testing.TB, origin *linksim.Origin, s settings) (*process, s
 func mount(tb testing.TB, s settings) *process {
 	tb.Helper()
 	needFUSE(tb)
-	p := &process{dir: tb.TempDir(), cache: s.cacheDir, log: &syncBuffer{}, exited: make(chan struct{})}
+	p := &process{dir: tb.TempDir(), cache: s.cacheDir, log: newTranscript(tb), exited: make(chan struct{})}
 	if p.cache == "" {
 		p.cache = tb.TempDir()
 	}
 	p.config = writeConfig(tb, s, p.cache)
 	p.cmd = attachfs("mount", "--config", p.config, p.dir)
 	p.cmd.Env = append(p.cmd.Env, s.env...)
-	p.cmd.Stderr = p.log
+	p.cmd.Stderr = p.log.File
 	out, err := p.cmd.StdoutPipe()
 	require.NoError(tb, err)
 	require.NoError(tb, p.cmd.Start())
@@ -193,22 +193,25 @@ func (p *process) cleanup(tb testing.TB) {
 
 func tail(s string) string { return s[max(0, len(s)-8000):] }
 
-// syncBuffer is a buffer that a process writes while a test reads.
-type syncBuffer struct {
-	mu sync.Mutex // guards the following
-	b  bytes.Buffer
+// transcript is what processes write, in a file: what was written before a
+// system call was answered is there when the call returns, which a pipe does
+// not promise.
+type transcript struct{ *os.File }
+
+func newTranscript(tb testing.TB) transcript {
+	tb.Helper()
+	f, err := os.CreateTemp(tb.TempDir(), "transcript")
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = f.Close() })
+	return transcript{f}
 }
 
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+func (t transcript) String() string {
+	b, err := io.ReadAll(io.NewSectionReader(t, 0, math.MaxInt64))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
 
 // read returns what the mount holds at path.

@@ -338,11 +338,11 @@ func TestSignalsDoNotDisturbReaders(t *testing.T) {
 			origin.SetAPIDelay(200 * time.Millisecond)
 			_, dir := mountOrigin(t, origin, settings{})
 			var out bytes.Buffer
-			var complaint syncBuffer // it is looked at while perl may write
+			complaint := newTranscript(t)
 			cmd := exec.Command("perl", "-e", script, filepath.Join(dir, "d/f"), strconv.Itoa(flags), strconv.FormatInt(content.Size(), 10))
 			pipe, err := cmd.StdoutPipe()
 			require.NoError(t, err)
-			cmd.Stderr = &complaint
+			cmd.Stderr = complaint.File
 			require.NoError(t, cmd.Start())
 			_, err = io.ReadFull(pipe, make([]byte, 1)) // its handlers are in place
 			require.NoError(t, err, complaint.String())
