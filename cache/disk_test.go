@@ -291,12 +291,12 @@ func TestDisk_VanishedFileIsMadeAgain(t *testing.T) {
 		d := openDisk(t, cache.DiskConfig{})
 		o := cache.NewObject(3*cache.PageSize, "a")
 		cachetest.Put(d, d.NewPage, o, 0, cache.PageSize)
-		synctest.Wait()
+		awaitWrites()
 		require.NoError(t, os.RemoveAll(filepath.Dir(d.Path(o))))
 		cachetest.Put(d, d.NewPage, o, 1, cache.PageSize)
-		synctest.Wait()
+		awaitWrites()
 		cachetest.Put(d, d.NewPage, o, 2, cache.PageSize)
-		synctest.Wait()
+		awaitWrites()
 		assert.FileExists(t, d.Path(o))
 		assert.Equal(t, []int64{2}, hits(t, d, o))
 	})
@@ -309,7 +309,7 @@ func TestDisk_AdoptsPagesOfTheRightLength(t *testing.T) {
 		for page := range int64(3) {
 			cachetest.Put(d, d.NewPage, from, page, cache.PageSize)
 		}
-		synctest.Wait()
+		awaitWrites()
 		d.Adopt(from, to)
 		assert.True(t, d.Has(to, 0))
 		assert.False(t, d.Has(to, 1))
@@ -331,10 +331,10 @@ func TestDisk_FullDiskPausesWriting(t *testing.T) {
 		d := openDisk(t, cache.DiskConfig{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		older, kept, lost := cache.NewObject(200_000, "older"), cache.NewObject(20, "kept"), cache.NewObject(30, "lost")
 		putAll(d, older)
-		synctest.Wait()
+		awaitWrites()
 		time.Sleep(time.Second)
 		putAll(d, kept)
-		synctest.Wait()
+		awaitWrites()
 		var tries atomic.Int64
 		d.WriteWith(func(*os.File, []byte, int64) (int, error) {
 			tries.Add(1)
@@ -342,7 +342,7 @@ func TestDisk_FullDiskPausesWriting(t *testing.T) {
 		})
 		for range 3 {
 			putAll(d, lost)
-			synctest.Wait()
+			awaitWrites()
 			assert.Empty(t, hits(t, d, lost))
 			time.Sleep(cache.RetryAfter - time.Millisecond)
 			putAll(d, lost)
@@ -402,7 +402,7 @@ func TestDisk_SlowDiskCostsASecondInAll(t *testing.T) {
 		assert.Equal(t, cache.Patience, time.Since(start))
 
 		close(stuck)
-		synctest.Wait()
+		awaitWrites()
 		cachetest.Put(d, d.NewPage, o, 128, cache.PageSize)
 		assert.True(t, d.Has(o, 128), "taken again once the queue has drained")
 	})
@@ -451,4 +451,10 @@ func BenchmarkDisk_Put(b *testing.B) {
 			d.Drop(o)
 		}
 	}
+}
+
+// awaitWrites returns when what was put is written; in a synctest bubble.
+func awaitWrites() {
+	time.Sleep(cache.Gather)
+	synctest.Wait()
 }

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// RetryAfter and Patience are what tests wait for.
+// Gather, RetryAfter and Patience are what tests wait for.
 const (
+	Gather     = gather
 	RetryAfter = retryAfter
 	Patience   = patience
 )
