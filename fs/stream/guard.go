@@ -35,7 +35,6 @@ func newGuard(allowed []string) *guard {
 		IdleConnTimeout:       90 * time.Second,
 		MaxIdleConnsPerHost:   32,
 		DisableCompression:    true,
-		ReadBufferSize:        64 << 10,
 		ExpectContinueTimeout: time.Second,
 		// HTTP/2 moves a third of the bytes per processor second here
 		// (FUSE.md 2): bulk data goes by HTTP/1.1.
