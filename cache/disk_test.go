@@ -393,7 +393,7 @@ func TestDisk_SlowDiskCostsASecondInAll(t *testing.T) {
 		assert.True(t, d.Has(o, 127))
 		assert.False(t, d.Has(o, 128), "dropped")
 
-		for range 3 { // header, page and entry
+		for range 2 { // page and index
 			stuck <- struct{}{}
 		}
 		synctest.Wait()

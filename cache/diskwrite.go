@@ -62,40 +62,69 @@ func (d *Disk) fail(err error) {
 	d.queue.clear(retryAfter)
 }
 
-// writePages writes pages that follow one another, the first being k: all their
-// bytes, then all their entries, by one call each.
+// writePages writes pages that follow one another, the first being k, to the file
+// of their object, which is made if there is none.
 func (d *Disk) writePages(k pageKey, pages []*Page) error {
-	o := k.object
-	f := d.acquire(o)
-	if f == nil {
-		created, err := d.create(o)
-		if err != nil {
-			return err
-		}
-		f = created
+	f := d.acquire(k.object)
+	if f != nil {
+		defer f.release()
+		return d.fill(f, k.page, pages)
+	}
+	f, err := d.create(k.object)
+	if err != nil {
+		return err
 	}
 	defer f.release()
+	if err := d.fill(f, k.page, pages); err != nil {
+		_ = os.Remove(f.file.Name()) // the next start clears the spool
+		return err
+	}
+	d.files.replace(k.object.fileName(), f)
+	return nil
+}
+
+// fill writes pages, the first being that of the number: all their bytes, then all
+// their entries, by one call each.
+func (d *Disk) fill(f *objectFile, page int64, pages []*Page) error {
+	o := f.object
 	bytes, sums := make([][]byte, len(pages)), make([]uint32, len(pages))
 	for i, p := range pages {
 		bytes[i] = p.Bytes()
 	}
-	if err := d.writeAt(f.file, bytes, k.page*PageSize); err != nil {
+	if err := d.writeAt(f.file, bytes, page*PageSize); err != nil {
 		return err
 	}
 	var entries []byte
 	for i, b := range bytes {
 		sums[i] = checksum(b)
-		entries = appendEntry(entries, o, k.page+int64(i), sums[i])
+		entries = appendEntry(entries, o, page+int64(i), sums[i])
 	}
 	if o.Size >= 0 {
-		if err := d.writeAt(f.file, [][]byte{entries}, entryOffset(o, k.page)); err != nil {
+		if err := d.enter(f, page, entries); err != nil {
 			return err
 		}
 	}
 	for i, b := range bytes {
-		f.remember(k.page+int64(i), len(b), sums[i])
+		f.remember(page+int64(i), len(b), sums[i])
 	}
 	return d.account(f)
+}
+
+// enter writes the entries of pages, the first being that of the number. A file
+// without a name gets its index, and its name.
+func (d *Disk) enter(f *objectFile, page int64, entries []byte) error {
+	o := f.object
+	if !f.unnamed {
+		return d.writeAt(f.file, [][]byte{entries}, entryOffset(o, page))
+	}
+	index := appendHeader(nil, o)
+	if page == 0 {
+		index = append(index, entries...)
+	} else if err := d.writeAt(f.file, [][]byte{entries}, entryOffset(o, page)); err != nil {
+		return err
+	}
+	f.unnamed = false
+	return d.finish(f.file, o, index, f.path)
 }
 
 // writeGathered writes all of bs at off, one behind the other.
@@ -150,22 +179,13 @@ func (d *Disk) create(o Object) (*objectFile, error) {
 	made := f.path
 	if o.Size >= 0 {
 		f.sums, f.end = make([]uint32, o.Pages()), o.Size
-		made = d.path(fileName{o.ID, true}) + ".new"
+		f.unnamed, made = true, d.path(fileName{o.ID, true})+".new"
 	}
 	file, err := createFile(made)
 	if err != nil {
 		return nil, err
 	}
-	if o.Size >= 0 {
-		err = d.finish(file, o, appendHeader(nil, o), f.path)
-	}
-	if err != nil {
-		_ = file.Close()
-		_ = os.Remove(made) // the next start clears the spool
-		return nil, err
-	}
 	f.file = file
-	d.files.replace(o.fileName(), f)
 	return f, nil
 }
 
@@ -202,8 +222,10 @@ func (d *Disk) publish(f *objectFile, o Object) (int64, error) {
 // finish gives a file under a temporary name the length of o's, an index (or
 // its beginning, the rest being zeros) and its name.
 func (d *Disk) finish(file *os.File, o Object, index []byte, path string) error {
-	if err := file.Truncate(fileLen(o)); err != nil {
-		return err
+	if int64(len(index)) < indexLen(o) {
+		if err := file.Truncate(fileLen(o)); err != nil {
+			return err
+		}
 	}
 	if err := d.writeAt(file, [][]byte{index}, indexOffset(o)); err != nil {
 		return err

@@ -22,6 +22,7 @@ type objectFile struct {
 	opened  sync.Once // before it, none of the following is set
 	file    *os.File  // nil if there is no file
 	blocks  int64     // bytes it used on disk when it was opened
+	unnamed bool      // it is still being made; Disk.writing guards it
 	touched atomic.Int64
 	report  sync.Once
 
