@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -17,19 +18,64 @@ import (
 // second interrupt comes (FUSE.md trap 4).
 const lookAgain = 100 * time.Millisecond
 
-// request returns a context for the work of one kernel request: it ends at the
+// request is the context of the work of one kernel request: it ends at the
 // deadline, or when the caller is dying. Harmless signals are waited through.
-// What the work has to queue for, it wants as urgently as u for the program that
-// calls. The caller of request calls done.
+// Most work waits for nothing, so that what ends it is made when somebody does.
+type request struct {
+	context.Context                 // of values alone
+	kernel          context.Context // done when the caller is interrupted
+	deadline        time.Time
+
+	mu   sync.Mutex      // guards the following
+	work context.Context // nil as long as nobody waits
+	stop func()
+}
+
+// request returns a context for the work of one kernel request. What the work has
+// to queue for, it wants as urgently as u for the program that calls. The caller
+// of request calls done.
 func (m *Mount) request(ctx context.Context, u resolver.Urgency) (work context.Context, done func()) {
-	work, expire := context.WithTimeout(context.WithoutCancel(ctx), m.cfg.Deadline)
-	work, cancel := context.WithCancelCause(work)
-	caller, ok := fuse.FromContext(ctx)
-	if !ok {
-		return work, func() { cancel(nil); expire() }
+	r := &request{Context: context.WithoutCancel(ctx), kernel: ctx, deadline: time.Now().Add(m.cfg.Deadline)}
+	if caller, ok := fuse.FromContext(ctx); ok {
+		r.Context = resolver.WithDemand(r.Context, resolver.NewDemand(u, func() resolver.Client { return client(caller.Pid) }))
 	}
-	work = resolver.WithDemand(work, resolver.NewDemand(u, func() resolver.Client { return client(caller.Pid) }))
-	stop := context.AfterFunc(ctx, func() {
+	return r, r.end
+}
+
+// Deadline is a [context.Context]'s.
+func (r *request) Deadline() (time.Time, bool) { return r.deadline, true }
+
+// Done is a [context.Context]'s.
+func (r *request) Done() <-chan struct{} { return r.waiting().Done() }
+
+// Err is a [context.Context]'s.
+func (r *request) Err() error { return r.waiting().Err() }
+
+// Value is a [context.Context]'s.
+func (r *request) Value(key any) any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.work != nil { // which knows why it ended
+		return r.work.Value(key)
+	}
+	return r.Context.Value(key)
+}
+
+// waiting returns the context that ends.
+func (r *request) waiting() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.work != nil {
+		return r.work
+	}
+	work, expire := context.WithDeadline(r.Context, r.deadline)
+	work, cancel := context.WithCancelCause(work)
+	r.work, r.stop = work, func() { cancel(nil); expire() }
+	caller, ok := fuse.FromContext(r.kernel)
+	if !ok {
+		return work
+	}
+	calm := context.AfterFunc(r.kernel, func() {
 		for work.Err() == nil {
 			if dying(caller.Pid) {
 				cancel(errDying)
@@ -41,7 +87,16 @@ func (m *Mount) request(ctx context.Context, u resolver.Urgency) (work context.C
 			}
 		}
 	})
-	return work, func() { stop(); cancel(nil); expire() }
+	r.stop = func() { calm(); cancel(nil); expire() }
+	return work
+}
+
+func (r *request) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stop != nil {
+		r.stop()
+	}
 }
 
 // dying reports whether thread tid has a fatal signal pending: the kernel turns

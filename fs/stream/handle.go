@@ -53,7 +53,7 @@ func (h *Handle) Settled() bool {
 func (h *Handle) Settle(ctx context.Context) error { return h.file.await(ctx) }
 
 // ReadAt returns a view of the bytes [off, off+n), cut at the end of the file;
-// it is whole, or there is an error. The caller calls Done on the view.
+// it is whole, or there is an error. The caller calls Done on the view, once.
 func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 	limit := min(off+int64(n), h.size)
 	if off < 0 || off >= limit {
@@ -61,7 +61,7 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 	}
 	since := h.file.lastFallen()
 	h.fetch(resolver.DemandOf(ctx), byteRange{off, limit})
-	v := &View{off: int(off % cache.PageSize), n: int(limit - off)}
+	v := newView(off, int(limit-off))
 	starved := false
 	for p := off / cache.PageSize; p*cache.PageSize < limit; p++ {
 		page, waited, err := h.file.page(ctx, p, byteRange{p * cache.PageSize, pageUp(limit)}, since)
@@ -135,20 +135,35 @@ func (h *Handle) starvedLocked(off int64) {
 	}
 }
 
+// viewPages is how many pages the largest request of the kernel touches, 1 MiB
+// from anywhere.
+const viewPages = 1<<20/cache.PageSize + 1
+
 // View is some bytes of a file, as slices of the cache's pages.
 type View struct {
 	pages []*cache.Page
 	off   int // of the first byte in the first page
 	n     int
+
+	pageSpace  [viewPages]*cache.Page // where pages begins
+	sliceSpace [viewPages][]byte      // where Slices puts its answer
+}
+
+var views = sync.Pool{New: func() any { return new(View) }}
+
+func newView(off int64, n int) *View {
+	v := views.Get().(*View)
+	v.pages, v.off, v.n = v.pageSpace[:0], int(off%cache.PageSize), n
+	return v
 }
 
 // Size is the number of bytes.
 func (v *View) Size() int { return v.n }
 
-// Slices returns the bytes in order. They are valid until Done, and must not be
-// written to.
+// Slices returns the bytes in order. They, and the slice of them, are valid until
+// Done, and must not be written to.
 func (v *View) Slices() [][]byte {
-	slices := make([][]byte, 0, len(v.pages))
+	slices := v.sliceSpace[:0]
 	off, left := v.off, v.n
 	for _, page := range v.pages {
 		b := page.Bytes()[off:]
@@ -159,10 +174,13 @@ func (v *View) Slices() [][]byte {
 	return slices
 }
 
-// Done gives the pages back to the cache. It may be called twice.
+// Done gives the pages back to the cache. The view must not be used after it.
 func (v *View) Done() {
 	for _, page := range v.pages {
 		page.Release()
 	}
+	clear(v.pageSpace[:])
+	clear(v.sliceSpace[:])
 	v.pages = nil
+	views.Put(v)
 }
