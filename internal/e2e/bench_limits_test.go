@@ -212,8 +212,8 @@ func nativeFile(tb testing.TB, content linksim.Content) string {
 const bareEnv = "ATTACHFS_E2E_BARE"
 
 func init() {
-	if native := os.Getenv(bareEnv); native != "" {
-		if err := serveBare(os.Args[1], native, os.Args[2]); err != nil {
+	if os.Getenv(bareEnv) != "" {
+		if err := serveBare(os.Args[1], os.Args[2], os.Args[3:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -225,10 +225,23 @@ func init() {
 // a directory of n files that have the first 4 KiB of it.
 func mountBare(tb testing.TB, native string, n int) string {
 	tb.Helper()
+	dir, _ := mountLeast(tb, n, native)
+	return dir
+}
+
+// mountPipe mounts a bare file system of files "0", "1" and so on that come from
+// URLs, and are nowhere kept; the second result is its process.
+func mountPipe(tb testing.TB, urls ...string) (dir string, pid int) {
+	tb.Helper()
+	return mountLeast(tb, 0, urls...)
+}
+
+func mountLeast(tb testing.TB, n int, sources ...string) (dir string, pid int) {
+	tb.Helper()
 	needFUSE(tb)
-	dir := tb.TempDir()
-	cmd := exec.Command(os.Args[0], dir, strconv.Itoa(n))
-	cmd.Env = append(os.Environ(), bareEnv+"="+native)
+	dir = tb.TempDir()
+	cmd := exec.Command(os.Args[0], append([]string{dir, strconv.Itoa(n)}, sources...)...)
+	cmd.Env = append(os.Environ(), bareEnv+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(tb, err)
@@ -258,24 +271,24 @@ func mountBare(tb testing.TB, native string, n int) string {
 	case <-time.After(patience):
 		require.FailNow(tb, "the bare mount is not there in time")
 	}
-	return dir
+	return dir, cmd.Process.Pid
 }
 
-func serveBare(dir, native, entries string) error {
-	f, err := os.Open(native)
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
+func serveBare(dir, entries string, sources []string) error {
 	n, err := strconv.Atoi(entries)
 	if err != nil {
 		return err
 	}
+	root := &bareRoot{entries: n}
+	if strings.HasPrefix(sources[0], "http") {
+		root.pipes, err = newPipes(sources)
+	} else {
+		root.file, err = newBareFile(sources[0])
+	}
+	if err != nil {
+		return err
+	}
 	minute := time.Minute
-	root := &bareRoot{file: &bareFile{native: f, size: uint64(info.Size())}, entries: n}
 	// What attachfs asks for, too.
 	server, err := fusefs.Mount(dir, root, &fusefs.Options{
 		EntryTimeout: &minute, AttrTimeout: &minute,
@@ -307,10 +320,18 @@ func serveBare(dir, native, entries string) error {
 type bareRoot struct {
 	fusefs.Inode
 	file    *bareFile
+	pipes   []*barePipe // instead of the file
 	entries int
 }
 
 func (r *bareRoot) OnAdd(ctx context.Context) {
+	for i, p := range r.pipes {
+		attr := fusefs.StableAttr{Mode: syscall.S_IFREG, Ino: firstBare + uint64(i)}
+		r.AddChild(strconv.Itoa(i), r.NewPersistentInode(ctx, p, attr), false)
+	}
+	if r.file == nil {
+		return
+	}
 	r.AddChild("file", r.NewPersistentInode(ctx, r.file, fusefs.StableAttr{Mode: syscall.S_IFREG, Ino: 2}), false)
 	list := &bareDir{names: make([]string, r.entries)}
 	inode := r.NewPersistentInode(ctx, list, fusefs.StableAttr{Mode: syscall.S_IFDIR, Ino: 3})
@@ -332,6 +353,18 @@ type bareFile struct {
 	fusefs.Inode
 	native *os.File
 	size   uint64
+}
+
+func newBareFile(native string) (*bareFile, error) {
+	f, err := os.Open(native)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return &bareFile{native: f, size: uint64(info.Size())}, nil
 }
 
 func (f *bareFile) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
