@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Tiered is memory over disk. A page found on disk is put into memory.
+// Tiered is memory over disk.
 type Tiered struct {
 	memory *Memory
 	disk   *Disk // nil without a disk tier
@@ -54,36 +54,42 @@ func (t *Tiered) Free() int64 { return t.memory.Free() }
 // Budget is the memory budget in bytes.
 func (t *Tiered) Budget() int64 { return t.memory.Budget() }
 
-// Get is [Store]'s.
+// Get is [Store]'s. A page found on disk is in memory afterwards, unless a Drop has
+// forgotten it meanwhile.
 func (t *Tiered) Get(o Object, page int64) *Page {
-	if p := t.memory.Get(o, page); p != nil {
-		t.memoryHits.Add(1)
-		return p
-	}
-	if p := t.fromDisk(o, page); p != nil {
-		t.diskHits.Add(1)
-		return p
-	}
-	t.misses.Add(1)
-	return nil
-}
-
-// fromDisk gets a page from disk and puts it into memory. What a Drop has
-// forgotten meanwhile does not stay there.
-func (t *Tiered) fromDisk(o Object, page int64) *Page {
-	if t.disk == nil {
-		return nil
-	}
 	drops := t.drops.Load()
-	p := t.disk.Get(o, page)
-	if p == nil {
-		return nil
-	}
-	t.memory.Put(o, page, p)
-	if t.drops.Load() != drops {
-		t.memory.Drop(o)
+	p, fromDisk := t.find(o, page)
+	switch {
+	case p == nil:
+		t.misses.Add(1)
+	case fromDisk:
+		t.memory.Put(o, page, p)
+		if t.drops.Load() != drops {
+			t.memory.Drop(o)
+		}
 	}
 	return p
+}
+
+// Glance is Get for a caller who passes a page on and will hardly come again: one
+// found on disk does not push anything out of memory, and none is no miss yet.
+func (t *Tiered) Glance(o Object, page int64) *Page {
+	p, _ := t.find(o, page)
+	return p
+}
+
+func (t *Tiered) find(o Object, page int64) (p *Page, fromDisk bool) {
+	if p := t.memory.Get(o, page); p != nil {
+		t.memoryHits.Add(1)
+		return p, false
+	}
+	if t.disk != nil {
+		if p := t.disk.Get(o, page); p != nil {
+			t.diskHits.Add(1)
+			return p, true
+		}
+	}
+	return nil, false
 }
 
 // Has is [Store]'s.

@@ -168,13 +168,25 @@ func (f *file) lastFallen() *fallen {
 }
 
 func (f *file) cached(p int64) *cache.Page {
-	f.mu.Lock()
-	known, object := f.pinned != nil, f.object
-	f.mu.Unlock()
-	if !known {
-		return nil
+	if object, known := f.knownObject(); known {
+		return f.src.cache.Get(object, p)
 	}
-	return f.src.cache.Get(object, p)
+	return nil
+}
+
+// glance is cached for a page that goes to the kernel as a whole, and so is not
+// wanted again for as long as the kernel keeps it.
+func (f *file) glance(p int64) *cache.Page {
+	if object, known := f.knownObject(); known {
+		return f.src.cache.Glance(object, p)
+	}
+	return nil
+}
+
+func (f *file) knownObject() (o cache.Object, known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.object, f.pinned != nil
 }
 
 func (f *file) hasLocked(p int64) bool {

@@ -64,7 +64,7 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 	v := newView(off, int(limit-off))
 	starved := false
 	for p := off / cache.PageSize; p*cache.PageSize < limit; p++ {
-		page, waited, err := h.file.page(ctx, p, byteRange{p * cache.PageSize, pageUp(limit)}, since)
+		page, waited, err := h.page(ctx, p, byteRange{off, limit}, since)
 		if err != nil {
 			v.Done()
 			return nil, err
@@ -78,6 +78,17 @@ func (h *Handle) ReadAt(ctx context.Context, off int64, n int) (*View, error) {
 	}
 	h.took(byteRange{off, limit}, starved)
 	return v, nil
+}
+
+// page returns page p for a read of r; see [file.page].
+func (h *Handle) page(ctx context.Context, p int64, r byteRange, since *fallen) (page *cache.Page, waited bool, err error) {
+	start, limit := p*cache.PageSize, min((p+1)*cache.PageSize, h.size)
+	if r.start <= start && limit <= r.limit {
+		if page := h.file.glance(p); page != nil {
+			return page, false, nil
+		}
+	}
+	return h.file.page(ctx, p, byteRange{start, pageUp(r.limit)}, since)
 }
 
 // took notes that a range was read. A reader who starved has his window grow; who
