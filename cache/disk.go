@@ -47,6 +47,9 @@ type Disk struct {
 	closing sync.Once
 	failed  error // of Close
 
+	beginning sync.Mutex // guards the following
+	ended     bool       // nothing is begun any more
+
 	writing sync.Mutex // serialises what changes files: writer, Adopt, Drop, trim; guards the following
 	room    room
 	failing bool // since the last page was written
@@ -126,6 +129,9 @@ func (d *Disk) Get(o Object, page int64) *Page {
 	ok, err := f.read(page, p)
 	if err != nil {
 		f.report.Do(func() { d.Log.Warn("cache: damaged page forgotten", "object", o.String(), "error", err) })
+		if f.bare.Load() { // others may be reading it, and it is not written to
+			d.begin(func() { d.Drop(o) })
+		}
 	}
 	if !ok {
 		p.Release()
@@ -206,9 +212,20 @@ func (d *Disk) drop(o Object) {
 func (d *Disk) remove(name fileName) {
 	d.files.forget(name)
 	d.ledger.remove(name)
-	if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeFile(d.path(name)); err != nil {
 		d.Log.Warn("cache: remove object", "error", err)
 	}
+}
+
+// removeFile removes the file of an object, and its index where that is not in it:
+// that first, because a file without one is found damaged.
+func removeFile(path string) error {
+	for _, path := range []string{path + indexSuffix, path} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Capacity is [Store]'s: what trimming leaves of the limit.
@@ -231,6 +248,9 @@ func (d *Disk) Bytes() int64 { return d.ledger.bytes() }
 func (d *Disk) Close() error {
 	d.closing.Do(func() {
 		d.cancel()
+		d.beginning.Lock()
+		d.ended = true
+		d.beginning.Unlock()
 		d.queue.close(10 * time.Second)
 		d.done.Wait()
 		d.writing.Lock()
@@ -269,7 +289,7 @@ func (d *Disk) open(f *objectFile) {
 	switch {
 	case errors.Is(err, errDamaged):
 		d.Log.Warn("cache: damaged object removed", "object", f.object.String(), "error", err)
-		_ = os.Remove(f.path) // where it stays, it is found damaged again
+		_ = removeFile(f.path) // where it stays, it is found damaged again
 		d.ledger.remove(f.object.fileName())
 	case err != nil:
 		d.Log.Warn("cache: object cannot be read", "object", f.object.String(), "error", err)

@@ -68,6 +68,9 @@ func (d *Disk) writePages(k pageKey, pages []*Page) error {
 	f := d.acquire(k.object)
 	if f != nil {
 		defer f.release()
+		if f.bare.Load() { // they came twice
+			return nil
+		}
 		return d.fill(f, k.page, pages)
 	}
 	f, err := d.create(k.object)
@@ -178,7 +181,7 @@ func (d *Disk) create(o Object) (*objectFile, error) {
 	f.touched.Store(time.Now().UnixNano())
 	made := f.path
 	if o.Size >= 0 {
-		f.sums, f.end = make([]uint32, o.Pages()), o.Size
+		f.sums, f.seen, f.end = make([]uint32, o.Pages()), make([]bool, o.Pages()), o.Size
 		f.unnamed, made = true, d.path(fileName{o.ID, true})+".new"
 	}
 	file, err := createFile(made)

@@ -13,7 +13,7 @@
 // touches it.
 //
 // Locks are taken in this order, each alone or with those after it:
-// Disk.writing; then one of queue, openFiles, ledger or objectFile; then
-// Memory; then Pool. Only Disk.writing is held over file I/O, and no reader
-// takes it.
+// Disk.writing; then one of Disk.beginning, queue, openFiles, ledger or
+// objectFile; then Memory; then Pool. Only Disk.writing is held over file I/O,
+// and no reader takes it.
 package cache

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,9 +26,12 @@ type objectFile struct {
 	unnamed bool      // it is still being made; Disk.writing guards it
 	touched atomic.Int64
 	report  sync.Once
+	bare    atomic.Bool // the index is not in the file, which is not written to any more
+	baring  atomic.Bool // it was tried to make it so
 
 	mu   sync.Mutex // guards the following
 	sums []uint32   // by page, 0 where it is missing; of an unknown size as long as needed
+	seen []bool     // by page: it was written, or found right, since the file was opened
 	end  int64      // of the last page, in bytes
 }
 
@@ -54,11 +58,19 @@ func (f *objectFile) load(file *os.File) error {
 	if err != nil {
 		return err
 	}
-	if !stat.Mode().IsRegular() || stat.Size() != fileLen(f.object) {
-		return fmt.Errorf("%d bytes long: %w", stat.Size(), errDamaged)
-	}
 	index := make([]byte, indexLen(f.object))
-	if _, err := file.ReadAt(index, indexOffset(f.object)); err != nil {
+	switch {
+	case !stat.Mode().IsRegular():
+		return fmt.Errorf("no regular file: %w", errDamaged)
+	case stat.Size() == fileLen(f.object):
+		_, err = file.ReadAt(index, indexOffset(f.object))
+	case stat.Size() == f.object.Size:
+		index, err = os.ReadFile(f.path + indexSuffix)
+		f.bare.Store(true)
+	default:
+		err = fmt.Errorf("%d bytes long", stat.Size())
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	o, sums, err := parseIndex(index)
@@ -68,7 +80,7 @@ func (f *objectFile) load(file *os.File) error {
 	if o != f.object {
 		return fmt.Errorf("another object: %w", errDamaged)
 	}
-	f.sums, f.end = sums, o.Size
+	f.sums, f.seen, f.end = sums, make([]bool, len(sums)), o.Size
 	f.blocks, _ = usage(stat)
 	f.touched.Store(stat.ModTime().UnixNano())
 	return nil
@@ -105,6 +117,7 @@ func (f *objectFile) read(page int64, p *Page) (bool, error) {
 	if err == nil || errors.Is(err, io.EOF) {
 		if checksum(buf) == sum {
 			p.SetLen(length)
+			f.saw(page)
 			return true, nil
 		}
 		err = errors.New("wrong sum")
@@ -118,13 +131,26 @@ func (f *objectFile) forget(page int64, sum uint32) {
 	f.mu.Lock()
 	found := f.sums[page] == sum
 	if found {
-		f.sums[page] = 0
+		f.sums[page], f.seen[page] = 0, false
 	}
 	f.mu.Unlock()
-	if found && f.object.Size >= 0 {
+	if found && f.object.Size >= 0 && !f.bare.Load() {
 		// Whether this reaches the disk or not, the sum stays wrong.
 		_, _ = f.file.WriteAt(appendEntry(nil, f.object, page, 0), entryOffset(f.object, page))
 	}
+}
+
+func (f *objectFile) saw(page int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen[page] = f.sums[page] != 0
+}
+
+// sound reports whether all pages are there, and none is to be looked at yet.
+func (f *objectFile) sound() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !slices.Contains(f.seen, false)
 }
 
 // remember notes that a page was written.
@@ -132,9 +158,9 @@ func (f *objectFile) remember(page int64, length int, sum uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for int64(len(f.sums)) <= page {
-		f.sums = append(f.sums, 0)
+		f.sums, f.seen = append(f.sums, 0), append(f.seen, false)
 	}
-	f.sums[page] = sum
+	f.sums[page], f.seen[page] = sum, true
 	f.end = max(f.end, page*PageSize+int64(length))
 }
 

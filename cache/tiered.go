@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"os"
 	"sync/atomic"
 )
 
@@ -120,6 +121,14 @@ func (t *Tiered) Drop(o Object) {
 		t.disk.Drop(o)
 	}
 	t.memory.Drop(o)
+}
+
+// Whole is that of the disk tier, nil without one; see [Disk.Whole].
+func (t *Tiered) Whole(o Object) *os.File {
+	if t.disk == nil {
+		return nil
+	}
+	return t.disk.Whole(o)
 }
 
 // Capacity is [Store]'s, that of the larger tier.
