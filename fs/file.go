@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"os"
 	"sync/atomic"
 	"syscall"
 
@@ -20,6 +21,7 @@ type fileNode struct {
 	mount    *Mount
 	provider *Provider
 	node     atomic.Pointer[resolver.Node] // as it was listed last
+	opens    opens
 }
 
 func newFileNode(m *Mount, p *Provider, node *resolver.Node) *fileNode {
@@ -66,7 +68,8 @@ func (n *fileNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, u
 			return nil, 0, n.fail("open", err)
 		}
 	}
-	return &fileHandle{node: n, stream: h}, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
+	handle := n.opens.open(&fileHandle{node: n, stream: h}, func() *os.File { return n.mount.wholeOf(h) })
+	return handle, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
 }
 
 // fail maps and logs an error of an open or opened file. Changed content is
@@ -100,7 +103,8 @@ func (h *fileHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 
 var _ = (fusefs.FileReleaser)((*fileHandle)(nil))
 
-func (h *fileHandle) Release(context.Context) syscall.Errno {
+func (h *fileHandle) Release(ctx context.Context) syscall.Errno {
+	h.node.mount.releases.then(ctx, h.node.opens.close)
 	h.stream.Close()
 	return 0
 }

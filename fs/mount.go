@@ -60,6 +60,8 @@ type Mount struct {
 	log       *slog.Logger
 	providers []*Provider
 	began     time.Time
+	releases  releases
+	alone     atomic.Bool // the kernel can read local files by itself, and we may tell it to
 	server    *fuse.Server
 	notices   chan func()
 	done      chan struct{} // closed by Wait when the kernel is gone
@@ -73,11 +75,17 @@ func New(mountpoint string, cfg Config, providers []*Provider, log *slog.Logger)
 		cfg: cfg, log: log, providers: providers, began: time.Now(),
 		notices: make(chan func(), 1024), done: make(chan struct{}),
 	}
-	server, err := fusefs.Mount(mountpoint, &rootNode{mount: m}, m.options())
+	options := m.options()
+	server, err := fuse.NewServer(newRaw(&rootNode{mount: m}, options, &m.releases), mountpoint, &options.MountOptions)
+	if err == nil {
+		go server.Serve() // ends when the mount does
+		err = server.WaitMount()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mounting %s: %w", mountpoint, err)
 	}
 	m.server = server
+	m.alone.Store(os.Geteuid() == 0 && server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH != 0)
 	for _, p := range providers {
 		p.mount.Store(m)
 	}

@@ -371,6 +371,14 @@ func (f *file) verify(object cache.Object, p int64, page *cache.Page) error {
 	return err
 }
 
+// settled reports whether nothing is known to be wrong with the bytes, and what was
+// promised of them was looked at.
+func (f *file) settled(object cache.Object) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err == nil && f.digest.settled(object)
+}
+
 // moveLocked wakes transfers that keep close to their readers.
 func (f *file) moveLocked() {
 	if f.moved != nil {

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/attachfs/attachfs/cache"
@@ -109,6 +110,22 @@ func (h *Handle) took(r byteRange, starved bool) {
 	if before < h.size && h.taken >= h.size {
 		h.file.src.walking.finished(h.file.entry, h.missed)
 	}
+}
+
+// Whole returns a local file that holds all bytes of this one and nothing else,
+// for the kernel to read by itself; nil if there is none now. The caller closes
+// it. It stays true: content that changes is another file.
+func (h *Handle) Whole() *os.File {
+	f := h.file
+	object, known := f.knownObject()
+	if !known || !f.settled(object) {
+		return nil
+	}
+	whole := f.src.cache.Whole(object)
+	if whole != nil {
+		f.src.walking.finished(f.entry, false) // nobody will tell
+	}
+	return whole
 }
 
 // fetch starts what brings the range, and what is ahead of it.

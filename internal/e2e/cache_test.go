@@ -292,6 +292,7 @@ func TestDamageUnderARunningDaemon(t *testing.T) {
 	origin.Put(linksim.Object{Path: "f", Content: content})
 	p, dir := mountOrigin(t, origin, settings{cache: `memory = "16MiB"`, read: `window = "4MiB"`})
 	path := filepath.Join(dir, "f")
+	openFile(t, path) // as long as it is, the kernel does not read the cache by itself
 	whole := contentOf(t, content)
 	requireSame(t, whole, read(t, path))
 	awaitOnDisk(t, p.cache, content.Size()/2) // under pressure some may be dropped
