@@ -30,6 +30,9 @@ import (
 // farOrigin is an origin a round trip of 20 ms away.
 var farOrigin = linksim.Behaviour{Delay: 20 * time.Millisecond}
 
+// veryFarOrigin is on another continent.
+var veryFarOrigin = linksim.Behaviour{Delay: 80 * time.Millisecond}
+
 // thinOrigin is farOrigin, and 50 MB/s per connection is all it gives.
 var thinOrigin = linksim.Behaviour{Delay: 20 * time.Millisecond, BytesPerSecond: 50e6}
 
@@ -75,11 +78,7 @@ func withRehearsal(b *testing.B, opts ...linksim.Option) *linksim.Origin {
 // the first time, and what does it cost the machine?
 func BenchmarkSequentialCold(b *testing.B) {
 	b.Run("disk", func(b *testing.B) { sequentialCold(b, withRehearsal(b), directClient(b), benchSettings) })
-	b.Run("nodisk", func(b *testing.B) {
-		s := benchSettings
-		s.cache = `disk = 0`
-		sequentialCold(b, withRehearsal(b), directClient(b), s)
-	})
+	b.Run("nodisk", func(b *testing.B) { sequentialCold(b, withRehearsal(b), directClient(b), withoutDisk) })
 	b.Run("tls", func(b *testing.B) {
 		origin := withRehearsal(b, linksim.WithTLS())
 		trusted := filepath.Join(b.TempDir(), "origin.pem")
@@ -135,6 +134,10 @@ func BenchmarkSequentialCold20ms(b *testing.B) {
 	sequentialFar(b, farOrigin, 512*mib, 512*mib)
 }
 
+func BenchmarkSequentialCold80ms(b *testing.B) {
+	sequentialFar(b, veryFarOrigin, 512*mib, 512*mib)
+}
+
 // Do parallel ranges bring more than one connection gives?
 func BenchmarkSequentialCold20ms50MBps(b *testing.B) {
 	sequentialFar(b, thinOrigin, 512*mib, 25*mib)
@@ -151,9 +154,11 @@ func sequentialFar(b *testing.B, behaviour linksim.Behaviour, size, direct int64
 		p, dir := mountOrigin(b, origin, benchSettings)
 		rehearse(b, origin, dir)
 		origin.SetAPIDelay(behaviour.Delay)
-		speed := pullSpeed(b, filepath.Join(dir, "f"), content)
+		speed, used := costs(b, p.cmd.Process.Pid, size, func() float64 { return pullSpeed(b, filepath.Join(dir, "f"), content) })
 		f.add("MB/s", speed)
 		f.add("GETs", float64(origin.Counts().Gets))
+		f.add("fetched/size", float64(origin.Counts().Bytes)/float64(size))
+		f.add("cpu-s/GiB", used)
 		f.add("of-direct", speed/directSpeed(b, directClient(b), origin, "part", part))
 		f.add("peak-MiB", peakMemory(b, p.cmd.Process.Pid))
 		origin.SetAPIDelay(0)
@@ -229,7 +234,7 @@ func BenchmarkSequentialWarm(b *testing.B) {
 		origin.Put(linksim.Object{Path: "f", Content: content})
 		var f figures
 		for b.Loop() {
-			p, dir := mountOrigin(b, origin, benchSettings)
+			p, dir := mountOrigin(b, origin, withoutDisk)
 			require.NoError(b, pullFile(filepath.Join(dir, "f"), content))
 			origin.ResetCounts()
 			f.warm(b, filepath.Join(dir, "f"), content)
@@ -238,29 +243,59 @@ func BenchmarkSequentialWarm(b *testing.B) {
 		}
 		f.report(b)
 	})
-	b.Run("disk", func(b *testing.B) {
-		origin := startOrigin(b)
-		content := linksim.Pattern(1, 512*mib)
-		origin.Put(linksim.Object{Path: "f", Content: content})
-		var f figures
-		for b.Loop() {
-			s := benchSettings
-			s.cacheDir = b.TempDir()
-			p, dir := mountOrigin(b, origin, s)
-			require.NoError(b, pullFile(filepath.Join(dir, "f"), content))
-			require.NoError(b, p.stop(b, unix.SIGTERM))
-			p, dir = mountOrigin(b, origin, s)
-			origin.ResetCounts()
-			heat(b, s.cacheDir)
-			// Pages are verified when they are first read after a start.
-			f.add("first-MB/s", pullSpeed(b, filepath.Join(dir, "f"), content))
-			heat(b, s.cacheDir)
-			f.warm(b, filepath.Join(dir, "f"), content)
-			f.add("refetched/size", float64(origin.Counts().Bytes)/float64(content.Size()))
-			stopNow(b, p)
+	b.Run("disk", func(b *testing.B) { warmFromDisk(b, false) })
+	b.Run("passthrough", func(b *testing.B) { warmFromDisk(b, true) })
+}
+
+// withoutDisk is for benchmarks of the memory tier: the kernel would read the disk.
+var withoutDisk = settings{log: `level = "warn"`, cache: `disk = 0`}
+
+// warmFromDisk measures after a restart. Alone the kernel may read as long as no
+// handle is open of those that attachfs serves.
+func warmFromDisk(b *testing.B, alone bool) {
+	origin := startOrigin(b)
+	content := linksim.Pattern(1, 512*mib)
+	origin.Put(linksim.Object{Path: "f", Content: content})
+	var f figures
+	for b.Loop() {
+		s := benchSettings
+		s.cacheDir = b.TempDir()
+		p, dir := mountOrigin(b, origin, s)
+		path := filepath.Join(dir, "f")
+		require.NoError(b, pullFile(path, content))
+		require.NoError(b, p.stop(b, unix.SIGTERM))
+		p, dir = mountOrigin(b, origin, s)
+		path = filepath.Join(dir, "f")
+		held, err := os.Open(path)
+		require.NoError(b, err)
+		origin.ResetCounts()
+		heat(b, s.cacheDir)
+		// Pages are verified when they are first read after a start.
+		f.add("first-MB/s", pullSpeed(b, path, content))
+		if alone {
+			require.NoError(b, held.Close())
+			awaitWhole(b, path, s.cacheDir)
 		}
-		f.report(b)
-	})
+		heat(b, s.cacheDir)
+		f.warm(b, path, content)
+		f.add("refetched/size", float64(origin.Counts().Bytes)/float64(content.Size()))
+		_ = held.Close() // it may be closed
+		stopNow(b, p)
+	}
+	f.report(b)
+}
+
+// awaitWhole returns when the kernel may read the file by itself, on the next open.
+func awaitWhole(b *testing.B, path, cacheDir string) {
+	b.Helper()
+	require.Eventually(b, func() bool {
+		f, err := os.Open(path)
+		require.NoError(b, err)
+		require.NoError(b, f.Close())
+		indices, err := filepath.Glob(filepath.Join(cacheDir, "objects", "*", "*.index"))
+		require.NoError(b, err)
+		return len(indices) > 0
+	}, patience, 20*time.Millisecond)
 }
 
 // warm measures path against a bare file that is answered by pread, and
@@ -270,18 +305,19 @@ func (f *figures) warm(b *testing.B, path string, content linksim.Content) {
 	native := nativeFile(b, content)
 	bare := filepath.Join(mountBare(b, native, 0), "file")
 	require.NoError(b, pullFile(bare, content))
-	var speeds, limits []float64
+	var speeds, limits, natives []float64
 	for range 3 {
 		dropPages(b, path)
 		speeds = append(speeds, pullSpeed(b, path, content))
 		dropPages(b, bare)
 		heat(b, filepath.Dir(native))
 		limits = append(limits, pullSpeed(b, bare, content))
+		natives = append(natives, pullSpeed(b, native, content))
 	}
 	speed := quantile(speeds, 0.5)
 	f.add("MB/s", speed)
 	f.add("of-bare-fuse", speed/quantile(limits, 0.5))
-	f.add("of-native-hot", speed/pullSpeed(b, native, content))
+	f.add("of-native-hot", speed/quantile(natives, 0.5))
 }
 
 // heat brings what is below dir into the page cache.
@@ -305,33 +341,42 @@ func heat(b *testing.B, dir string) {
 // Is a second read that the kernel can answer as fast as one of a local file,
 // though the file was closed and opened again?
 func BenchmarkSequentialHot(b *testing.B) {
+	b.Run("pages", func(b *testing.B) { sequentialHot(b, withoutDisk, func(_, _ string) {}) })
+	b.Run("passthrough", func(b *testing.B) {
+		sequentialHot(b, benchSettings, func(path, cacheDir string) { awaitWhole(b, path, cacheDir) })
+	})
+}
+
+func sequentialHot(b *testing.B, s settings, settle func(path, cacheDir string)) {
 	origin := startOrigin(b)
 	content := linksim.Pattern(1, 192*mib)
 	origin.Put(linksim.Object{Path: "f", Content: content})
 	var f figures
 	for b.Loop() {
-		p, dir := mountOrigin(b, origin, benchSettings)
+		p, dir := mountOrigin(b, origin, s)
 		native := nativeFile(b, content)
-		bare := filepath.Join(mountBare(b, native, 0), "file")
-		hot := func(path string) float64 {
-			var speeds []float64
-			for range 4 {
-				speeds = append(speeds, pullSpeed(b, path, content))
+		paths := []string{filepath.Join(dir, "f"), filepath.Join(mountBare(b, native, 0), "file"), native}
+		require.NoError(b, pullFile(paths[0], content))
+		settle(paths[0], p.cache)
+		speeds := make([][]float64, len(paths))
+		for range 4 { // in turn
+			for i, path := range paths {
+				speeds[i] = append(speeds[i], pullSpeed(b, path, content))
 			}
-			return quantile(speeds[1:], 0.5)
 		}
-		speed := hot(filepath.Join(dir, "f"))
+		speed := quantile(speeds[0][1:], 0.5)
 		f.add("MB/s", speed)
-		f.add("of-bare-fuse", speed/hot(bare))
-		f.add("of-native", speed/hot(native))
+		f.add("of-bare-fuse", speed/quantile(speeds[1][1:], 0.5))
+		f.add("of-native", speed/quantile(speeds[2][1:], 0.5))
 		stopNow(b, p)
 	}
 	f.report(b)
 }
 
-// eachDistance runs a benchmark of waiting at 20 ms, and at 20 ms where a
+// eachDistance runs a benchmark of waiting at 20 and 80 ms, and at 20 ms where a
 // connection is slow, too: parallel ranges must not be paid with waiting.
 func eachDistance(b *testing.B, bench func(*testing.B, linksim.Behaviour)) {
+	b.Run("80ms", func(b *testing.B) { bench(b, veryFarOrigin) })
 	b.Run("20ms", func(b *testing.B) { bench(b, farOrigin) })
 	b.Run("20ms50MBps", func(b *testing.B) { bench(b, thinOrigin) })
 }
@@ -452,7 +497,7 @@ func BenchmarkRandom4KWarm(b *testing.B) {
 	origin.Put(linksim.Object{Path: "f", Content: content})
 	var f figures
 	for b.Loop() {
-		p, dir := mountOrigin(b, origin, benchSettings)
+		p, dir := mountOrigin(b, origin, withoutDisk)
 		native := nativeFile(b, content)
 		bare := filepath.Join(mountBare(b, native, 0), "file")
 		path := filepath.Join(dir, "f")
@@ -481,7 +526,7 @@ func BenchmarkSmallFiles(b *testing.B) {
 	for _, distance := range []struct {
 		name      string
 		behaviour linksim.Behaviour
-	}{{"0ms", linksim.Behaviour{}}, {"20ms", farOrigin}} {
+	}{{"0ms", linksim.Behaviour{}}, {"20ms", farOrigin}, {"80ms", veryFarOrigin}} {
 		for _, readers := range []int{1, 8} {
 			b.Run(fmt.Sprintf("%s/readers=%d", distance.name, readers), func(b *testing.B) {
 				smallFiles(b, distance.behaviour, readers)
@@ -528,9 +573,13 @@ func smallFiles(b *testing.B, behaviour linksim.Behaviour, readers int) {
 		require.NoError(b, err)
 		require.Len(b, entries, files)
 		origin.ResetCounts()
+		used := cpuSeconds(b, p.cmd.Process.Pid)
 		done, speed := all(func(i int) error { return pullFile(filepath.Join(dir, entries[i].Name()), content(i)) })
+		used = cpuSeconds(b, p.cmd.Process.Pid) - used
 		counts := origin.Counts()
 		f.add("files/s", speed)
+		f.add("cpu-ms/file", 1000*used/float64(done))
+		f.add("peak-MiB", peakMemory(b, p.cmd.Process.Pid))
 		f.add("GETs/file", float64(counts.Gets)/float64(done))
 		f.add("link-calls", float64(counts.LinkCalls))
 		c := directClient(b)
