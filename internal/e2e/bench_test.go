@@ -674,30 +674,34 @@ func BenchmarkListing(b *testing.B) {
 }
 
 // listingSeconds lists dir, with the attributes of each entry as it comes if stat is
-// set, as ls -l does; it returns the seconds.
+// set, as ls -l does; it returns the seconds. It reads by 32 KiB, as libc does: the
+// kernel asks for attributes along with names when those of the last ones were
+// looked at.
 func listingSeconds(b *testing.B, dir string, n int, stat bool) float64 {
 	b.Helper()
+	buf := make([]byte, 32<<10)
 	began := time.Now()
-	d, err := os.Open(dir)
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	require.NoError(b, err)
-	defer func() { _ = d.Close() }()
+	defer func() { _ = unix.Close(fd) }()
 	count := 0
 	for {
-		names, err := d.Readdirnames(500)
+		filled, err := unix.ReadDirent(fd, buf)
+		require.NoError(b, err)
+		if filled == 0 {
+			break
+		}
+		_, _, names := unix.ParseDirent(buf[:filled], -1, nil)
+		count += len(names)
+		if !stat {
+			continue
+		}
 		for _, name := range names {
-			count++
-			if !stat {
-				continue
-			}
 			var st unix.Stat_t
-			if err := unix.Fstatat(int(d.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil || st.Size != 4096 {
+			if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil || st.Size != 4096 {
 				require.FailNowf(b, "stat", "%s: size %d, %v", name, st.Size, err)
 			}
 		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		require.NoError(b, err)
 	}
 	took := since(began)
 	require.Equal(b, n, count)
