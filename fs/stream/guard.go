@@ -22,16 +22,19 @@ import (
 // mount read the intranet.
 type guard struct {
 	allowed []string // "host" for any port, or "host:port"
+	dialer  *dialer
 	link    *http.Transport
 }
 
 // newGuard returns a guard with the transport that enforces it.
 func newGuard(allowed []string) *guard {
 	g := &guard{allowed: allowed}
+	g.dialer = &dialer{dial: g.dial, tls: &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(rememberedHosts)}}
 	g.link = &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           g.dial,
-		TLSHandshakeTimeout:   10 * time.Second,
+		DialContext:           g.dialer.plain,
+		DialTLSContext:        g.dialer.secure,
+		TLSHandshakeTimeout:   handshake, // behind a proxy
 		IdleConnTimeout:       90 * time.Second,
 		MaxIdleConnsPerHost:   32,
 		DisableCompression:    true,
@@ -77,7 +80,7 @@ func privateAddress(host string) error {
 // dial connects to address, which is checked as it was resolved just now: a
 // name that points elsewhere by the time of the connection does not slip by.
 func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	d := net.Dialer{Timeout: handshake, KeepAlive: 30 * time.Second}
 	if !g.allows(address) && !isProxy(address) {
 		d.ControlContext = func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
 			ip, err := netip.ParseAddrPort(resolved)

@@ -27,7 +27,10 @@ func newOrigin(allowed []string, userAgent string) *origin {
 	}
 }
 
-func (o *origin) close() { o.client.CloseIdleConnections() }
+func (o *origin) close() {
+	o.client.CloseIdleConnections()
+	o.guard.dialer.close()
+}
 
 // get asks one of the link's addresses for want; attempt picks among mirrors.
 // The caller closes the response's body. Errors show no address.
@@ -40,6 +43,7 @@ func (o *origin) get(ctx context.Context, link resolver.Link, want byteRange, at
 	if err != nil {
 		return nil, asFailure(ctx, err)
 	}
+	o.guard.dialer.answered()
 	return resp, nil
 }
 

@@ -225,6 +225,14 @@ func (s *Source) note(key fileKey, err error) {
 	}
 }
 
+// connectAhead opens a connection to where the last file came from, if there may
+// be none any more and a link has to be asked for first.
+func (s *Source) connectAhead(id resolver.ID) {
+	if d := s.origin.guard.dialer; s.Lender.Peek(id) == nil && d.wants() {
+		_ = s.start(func() { d.openAhead(s.ctx) }) // who cannot start it needs none
+	}
+}
+
 // paceOf returns what is known of the speed of a host.
 func (s *Source) paceOf(host string) *pace {
 	fresh := new(pace)

@@ -161,6 +161,7 @@ func (t *transfer) bring() (err error) {
 // gives.
 func (t *transfer) attempt() error {
 	src := t.f.src
+	src.connectAhead(t.f.entry.ID)
 	lease, err := src.Lender.Acquire(t.ctx, t.f.entry)
 	if err != nil {
 		return err
