@@ -44,11 +44,10 @@ type Disk struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
+	worker  sync.WaitGroup
+	jobs    chan job // for the worker
 	closing sync.Once
 	failed  error // of Close
-
-	beginning sync.Mutex // guards the following
-	ended     bool       // nothing is begun any more
 
 	writing sync.Mutex // serialises what changes files: writer, Adopt, Drop, trim; guards the following
 	room    room
@@ -91,6 +90,7 @@ func OpenDisk(c DiskConfig) (*Disk, error) {
 		files:      newOpenFiles(maxOpenFiles),
 		ledger:     newLedger(),
 		writeAt:    writeGathered,
+		jobs:       make(chan job, mostJobs),
 		cancel:     cancel,
 		room:       room{place: lock, keep: c.MinFree},
 	}
@@ -98,6 +98,7 @@ func OpenDisk(c DiskConfig) (*Disk, error) {
 		c.Log.Warn("cache: disk is slower than reading, pages are dropped")
 	})
 	d.done.Go(d.write)
+	d.worker.Go(func() { d.work(ctx) })
 	d.done.Go(func() { d.scan(ctx) })
 	return d, nil
 }
@@ -128,9 +129,9 @@ func (d *Disk) Get(o Object, page int64) *Page {
 	p := d.NewPage()
 	ok, err := f.read(page, p)
 	if err != nil {
-		f.report.Do(func() { d.Log.Warn("cache: damaged page forgotten", "object", o.String(), "error", err) })
-		if f.bare.Load() { // others may be reading it, and it is not written to
-			d.begin(func() { d.Drop(o) })
+		f.report.Do(func() { d.Log.Warn("cache: damaged page, which is a miss", "object", o.String(), "error", err) })
+		if f.aside.Load() { // others may be reading it, and it is not written to
+			d.later(f, d.forget)
 		}
 	}
 	if !ok {
@@ -244,15 +245,14 @@ func (d *Disk) admits(o Object, page int64) bool {
 func (d *Disk) Bytes() int64 { return d.ledger.bytes() }
 
 // Close writes what waits, for ten seconds at most, and gives the directory
-// back.
+// back. It waits for a file that is being brought to the disk, too.
 func (d *Disk) Close() error {
 	d.closing.Do(func() {
 		d.cancel()
-		d.beginning.Lock()
-		d.ended = true
-		d.beginning.Unlock()
 		d.queue.close(10 * time.Second)
 		d.done.Wait()
+		d.worker.Wait()
+		d.leaveJobs()
 		d.writing.Lock()
 		d.queue.clear(0)
 		d.closed = true

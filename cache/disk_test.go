@@ -408,6 +408,23 @@ func TestDisk_SlowDiskCostsASecondInAll(t *testing.T) {
 	})
 }
 
+// Pages come together for a moment, once, and not for each few of them.
+func TestDisk_WhoWritesMuchDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, err := cache.OpenDisk(cache.DiskConfig{
+			Dir: t.TempDir(), Limit: 16 << 20, Queue: 4 * cache.PageSize,
+			NewPage: newPool(t).NewPage, Log: slog.New(slog.DiscardHandler),
+		})
+		require.NoError(t, err)
+		start := time.Now()
+		for i := range 10 {
+			putAll(d, cache.NewObject(10*cache.PageSize, string(rune('a'+i))))
+		}
+		require.NoError(t, d.Close())
+		assert.LessOrEqual(t, time.Since(start), 4*cache.Gather)
+	})
+}
+
 func TestDisk_CloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := openDisk(t, cache.DiskConfig{})

@@ -3,8 +3,10 @@ package cache
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // target is what the files may take after trimming. A tenth below the limit
@@ -29,9 +31,10 @@ func (d *Disk) scan(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		entries, _ := os.ReadDir(filepath.Join(objects, shard.Name()))
+		dir := filepath.Join(objects, shard.Name())
+		entries, _ := os.ReadDir(dir)
 		for _, entry := range entries {
-			d.learn(entry)
+			d.learn(dir, entry)
 		}
 	}
 	if d.Bytes() > d.Limit {
@@ -39,9 +42,15 @@ func (d *Disk) scan(ctx context.Context) {
 	}
 }
 
-// learn notes the file of an object; other things in the directory are left
-// alone.
-func (d *Disk) learn(entry os.DirEntry) {
+// learn notes the file of an object. An index without one is removed; other things
+// in the directory are left alone.
+func (d *Disk) learn(dir string, entry os.DirEntry) {
+	if file, ok := strings.CutSuffix(entry.Name(), indexSuffix); ok {
+		if _, err := os.Lstat(filepath.Join(dir, file)); errors.Is(err, os.ErrNotExist) {
+			_ = os.Remove(filepath.Join(dir, entry.Name())) // the next start tries again
+		}
+		return
+	}
 	id, err := hex.DecodeString(entry.Name())
 	stat, statErr := entry.Info()
 	if err != nil || len(id) != 16 || statErr != nil || !stat.Mode().IsRegular() {

@@ -68,7 +68,7 @@ func (d *Disk) writePages(k pageKey, pages []*Page) error {
 	f := d.acquire(k.object)
 	if f != nil {
 		defer f.release()
-		if f.bare.Load() { // they came twice
+		if f.aside.Load() { // all its pages are there, or it is about to be forgotten
 			return nil
 		}
 		return d.fill(f, k.page, pages)
@@ -222,8 +222,8 @@ func (d *Disk) publish(f *objectFile, o Object) (int64, error) {
 	return blocks, nil
 }
 
-// finish gives a file under a temporary name the length of o's, an index (or
-// its beginning, the rest being zeros) and its name.
+// finish gives a file under a temporary name an index (or its beginning, the rest
+// being zeros), with it the length of o's, and its name.
 func (d *Disk) finish(file *os.File, o Object, index []byte, path string) error {
 	if int64(len(index)) < indexLen(o) {
 		if err := file.Truncate(fileLen(o)); err != nil {

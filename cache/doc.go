@@ -5,7 +5,8 @@
 // budget and forgets them a block of 1 MiB at a time; [Disk] keeps them over
 // restarts, a file for each object; [Tiered] is one over the other and what a
 // program wants. What a store hands out is true: a defect on disk of whatever
-// kind is a miss, never an error and never a wrong byte. Every method may be
+// kind is a miss, never an error and never a wrong byte; only of a file that
+// [Disk.Whole] hands out nobody looks at the bytes any more. Every method may be
 // called in parallel.
 //
 // A [Page] is counted: who gets one releases it. Its memory lies outside the
@@ -13,7 +14,7 @@
 // touches it.
 //
 // Locks are taken in this order, each alone or with those after it:
-// Disk.writing; then one of Disk.beginning, queue, openFiles, ledger or
-// objectFile; then Memory; then Pool. Only Disk.writing is held over file I/O,
-// and no reader takes it.
+// Disk.writing; then one of queue, openFiles, ledger or objectFile; then
+// Memory; then Pool. Only Disk.writing is held over file I/O, and no reader
+// takes it.
 package cache

@@ -27,6 +27,12 @@ func (d *Disk) WriteWith(f func(f *os.File, b []byte, off int64) (int, error)) {
 	}
 }
 
+// HoldWriting keeps everybody from changing files until release is called.
+func (d *Disk) HoldWriting() (release func()) {
+	d.writing.Lock()
+	return d.writing.Unlock
+}
+
 // Settle returns when nothing waits to be written and the directory was scanned.
 func (d *Disk) Settle() {
 	d.queue.close(time.Minute)

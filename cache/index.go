@@ -16,6 +16,9 @@ import (
 //	        zeros [20], CRC-32C of all that uint32
 //	entry   mark uint32, CRC-32C of the page mixed with ID and number uint32
 //
+// Of a file that is handed out as a whole the index is in one beside it, and the
+// file ends with its bytes.
+//
 // A page is present when its entry has the mark. The entry is written after
 // the page, so that a write cut short leaves a page missing or its sum wrong.
 const (

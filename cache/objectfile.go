@@ -26,8 +26,8 @@ type objectFile struct {
 	unnamed bool      // it is still being made; Disk.writing guards it
 	touched atomic.Int64
 	report  sync.Once
-	bare    atomic.Bool // the index is not in the file, which is not written to any more
-	baring  atomic.Bool // it was tried to make it so
+	aside   atomic.Bool // the index is beside the file, which is not written to any more
+	busy    atomic.Bool // a job is to be done with it
 
 	mu   sync.Mutex // guards the following
 	sums []uint32   // by page, 0 where it is missing; of an unknown size as long as needed
@@ -58,28 +58,32 @@ func (f *objectFile) load(file *os.File) error {
 	if err != nil {
 		return err
 	}
+	inside := stat.Size() == fileLen(f.object)
+	if !stat.Mode().IsRegular() || !inside && stat.Size() != f.object.Size {
+		return fmt.Errorf("%d bytes long: %w", stat.Size(), errDamaged)
+	}
 	index := make([]byte, indexLen(f.object))
-	switch {
-	case !stat.Mode().IsRegular():
-		return fmt.Errorf("no regular file: %w", errDamaged)
-	case stat.Size() == fileLen(f.object):
+	if inside {
 		_, err = file.ReadAt(index, indexOffset(f.object))
-	case stat.Size() == f.object.Size:
+		inside = !errors.Is(err, io.EOF) // it is being moved just now
+	}
+	if !inside {
 		index, err = os.ReadFile(f.path + indexSuffix)
-		f.bare.Store(true)
-	default:
-		err = fmt.Errorf("%d bytes long", stat.Size())
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+		return err
 	}
 	o, sums, err := parseIndex(index)
 	if err != nil {
 		return err
 	}
-	if o != f.object {
-		return fmt.Errorf("another object: %w", errDamaged)
+	if o != f.object || !inside && slices.Contains(sums, 0) {
+		return fmt.Errorf("another index: %w", errDamaged)
 	}
+	f.aside.Store(!inside)
 	f.sums, f.seen, f.end = sums, make([]bool, len(sums)), o.Size
 	f.blocks, _ = usage(stat)
 	f.touched.Store(stat.ModTime().UnixNano())
@@ -126,17 +130,13 @@ func (f *objectFile) read(page int64, p *Page) (bool, error) {
 	return false, fmt.Errorf("%w: %w", errDamaged, err)
 }
 
-// forget makes a page missing that had the given sum.
+// forget makes a page missing that had the given sum. On disk it keeps the wrong
+// one, which is as good, until it is written again.
 func (f *objectFile) forget(page int64, sum uint32) {
 	f.mu.Lock()
-	found := f.sums[page] == sum
-	if found {
+	defer f.mu.Unlock()
+	if f.sums[page] == sum {
 		f.sums[page], f.seen[page] = 0, false
-	}
-	f.mu.Unlock()
-	if found && f.object.Size >= 0 && !f.bare.Load() {
-		// Whether this reaches the disk or not, the sum stays wrong.
-		_, _ = f.file.WriteAt(appendEntry(nil, f.object, page, 0), entryOffset(f.object, page))
 	}
 }
 

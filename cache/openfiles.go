@@ -69,6 +69,14 @@ func (t *openFiles) replace(name fileName, f *objectFile) {
 	}
 }
 
+// has reports whether f is what is remembered under name.
+func (t *openFiles) has(name fileName, f *objectFile) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known, ok := t.files.Peek(name)
+	return ok && known == f
+}
+
 // forget removes the file remembered under name.
 func (t *openFiles) forget(name fileName) {
 	if f := t.take(name); f != nil {

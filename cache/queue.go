@@ -18,16 +18,19 @@ const gather = 20 * time.Millisecond
 type queue struct {
 	overflow func()        // called when patience has run out
 	slots    chan struct{} // one sent for each page in the queue
+	enough   int           // pages that need not wait for more
 	ready    chan struct{} // wakes wait
 	closing  chan struct{}
 
-	mu      sync.Mutex // guards the following
-	order   []pageKey  // of coming; those that are no longer in pages were written with others
-	pages   map[pageKey]*Page
-	waited  time.Duration // since the queue was last empty
-	resumes time.Time     // no page is taken before
-	closed  bool
-	ends    time.Time // when the rest is left unwritten; set when closed
+	mu     sync.Mutex // guards the following
+	order  []pageKey  // of coming; those that are no longer in pages were written with others
+	pages  map[pageKey]*Page
+	waited time.Duration // since the queue was last empty
+	// gathered tells that pages were waited for since then.
+	gathered bool
+	resumes  time.Time // no page is taken before
+	closed   bool
+	ends     time.Time // when the rest is left unwritten; set when closed
 }
 
 type pageKey struct {
@@ -39,6 +42,7 @@ func newQueue(pages int, overflow func()) *queue {
 	return &queue{
 		overflow: overflow,
 		slots:    make(chan struct{}, pages),
+		enough:   min(PagesPerBlock, pages),
 		ready:    make(chan struct{}, 1),
 		closing:  make(chan struct{}),
 		pages:    make(map[pageKey]*Page),
@@ -58,8 +62,11 @@ func (q *queue) put(k pageKey, p *Page) {
 		q.pages[k] = p.Retain()
 		q.order = append(q.order, k)
 	}
+	pages := len(q.pages)
 	q.mu.Unlock()
-	q.wake()
+	if pages == 1 || pages == q.enough {
+		q.wake()
+	}
 }
 
 // open reports whether pages are taken now.
@@ -101,31 +108,31 @@ func (q *queue) slot() bool {
 }
 
 // wait returns true when there are pages to write, false when there will be
-// none.
+// none. A few of them wait for more to come; once they have, all are written until
+// the queue is empty.
 func (q *queue) wait() bool {
+	var gathering <-chan time.Time
 	for {
 		q.mu.Lock()
-		pages, closed, late := len(q.pages), q.closed, q.closed && time.Now().After(q.ends)
+		pages, gathered := len(q.pages), q.gathered
+		closed, late := q.closed, q.closed && time.Now().After(q.ends)
 		q.mu.Unlock()
 		switch {
 		case closed:
 			return pages > 0 && !late
-		case pages >= PagesPerBlock:
+		case pages >= q.enough || pages > 0 && gathered:
 			return true
-		case pages > 0:
-			q.pause()
-			return true
+		case pages > 0 && gathering == nil:
+			gathering = time.After(gather)
 		}
-		<-q.ready
-	}
-}
-
-func (q *queue) pause() {
-	timer := time.NewTimer(gather)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-q.closing:
+		select {
+		case <-q.ready:
+		case <-gathering:
+			q.mu.Lock()
+			q.gathered = len(q.pages) > 0
+			q.mu.Unlock()
+			gathering = nil
+		}
 	}
 }
 
@@ -259,7 +266,7 @@ func (q *queue) remove(k pageKey) {
 
 func (q *queue) drained() {
 	if len(q.pages) == 0 {
-		q.waited = 0
+		q.waited, q.gathered = 0, false
 	}
 }
 

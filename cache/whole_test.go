@@ -129,3 +129,60 @@ func TestWhole_SmallFilesAreNotWorthIt(t *testing.T) {
 	}
 	assert.NoFileExists(t, d.Path(o)+".index")
 }
+
+// A page that is found damaged on the way keeps the file from being handed out, and
+// can be written again.
+func TestWhole_DamageFoundOnTheWay(t *testing.T) {
+	o := cache.NewObject(20*cache.PageSize, "a")
+	d := openDisk(t, cache.DiskConfig{})
+	putAll(d, o)
+	d.Settle()
+	f, err := os.OpenFile(d.Path(o), os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("damaged"), 5*cache.PageSize)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	release := d.HoldWriting()
+	assert.Nil(t, d.Whole(o))
+	assert.NotContains(t, hits(t, d, o), int64(5))
+	release()
+	for range 20 {
+		assert.Nil(t, d.Whole(o))
+		time.Sleep(time.Millisecond)
+	}
+	assert.NoFileExists(t, d.Path(o)+".index")
+}
+
+// An index that cannot be read now is no reason to lose the file.
+func TestWhole_IndexThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	o := cache.NewObject(20*cache.PageSize, "a")
+	d := openDisk(t, cache.DiskConfig{Dir: dir})
+	putAll(d, o)
+	whole(t, d, o)
+	require.NoError(t, d.Close())
+	index := d.Path(o) + ".index"
+	require.NoError(t, os.Rename(index, index+".kept"))
+	require.NoError(t, os.Mkdir(index, 0o700)) // reading it is another error than that it is not there
+
+	d = openDisk(t, cache.DiskConfig{Dir: dir})
+	assert.Empty(t, hits(t, d, o))
+	require.NoError(t, d.Close())
+	require.NoError(t, os.Remove(index))
+	require.NoError(t, os.Rename(index+".kept", index))
+	d = openDisk(t, cache.DiskConfig{Dir: dir})
+	assert.Len(t, hits(t, d, o), 20)
+}
+
+func TestWhole_OrphanedIndexIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	o := cache.NewObject(20*cache.PageSize, "a")
+	d := openDisk(t, cache.DiskConfig{Dir: dir})
+	putAll(d, o)
+	whole(t, d, o)
+	require.NoError(t, d.Close())
+	require.NoError(t, os.Remove(d.Path(o)))
+	d = openDisk(t, cache.DiskConfig{Dir: dir})
+	d.Settle()
+	assert.NoFileExists(t, d.Path(o)+".index")
+}
