@@ -24,7 +24,8 @@
 // its caller is dying. A harmless signal does not end it: the kernel would
 // report EINTR to programs that do not expect it.
 //
-// Reads are answered from the cache's pages without a copy. There is no lock in
-// this package that is held while anything is awaited, nor together with one of
-// another package.
+// Reads are answered from the cache's pages without a copy, or by the kernel alone
+// (whole.go). There is no lock in this package that is held while the network is
+// awaited; only that of opens is held together with those of other packages, which
+// never ask for it.
 package fs

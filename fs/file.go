@@ -68,7 +68,13 @@ func (n *fileNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, u
 			return nil, 0, n.fail("open", err)
 		}
 	}
-	handle := n.opens.open(&fileHandle{node: n, stream: h}, func() *os.File { return n.mount.wholeOf(h) })
+	whole := func() *os.File {
+		if flags&syscall.O_DIRECT != 0 || !n.mount.passthrough.Load() { // a local file wants direct reads to be aligned
+			return nil
+		}
+		return h.Whole()
+	}
+	handle := n.opens.open(&fileHandle{node: n, stream: h}, whole)
 	return handle, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
 }
 

@@ -61,11 +61,13 @@ type Mount struct {
 	providers []*Provider
 	began     time.Time
 	releases  releases
-	alone     atomic.Bool // the kernel can read local files by itself, and we may tell it to
-	server    *fuse.Server
-	notices   chan func()
-	done      chan struct{} // closed by Wait when the kernel is gone
-	notifier  sync.WaitGroup
+	// passthrough tells that the kernel can read local files by itself, and that we
+	// may tell it to.
+	passthrough atomic.Bool
+	server      *fuse.Server
+	notices     chan func()
+	done        chan struct{} // closed by Wait when the kernel is gone
+	notifier    sync.WaitGroup
 }
 
 // New mounts the providers on mountpoint, an existing directory, and returns
@@ -85,7 +87,7 @@ func New(mountpoint string, cfg Config, providers []*Provider, log *slog.Logger)
 		return nil, fmt.Errorf("mounting %s: %w", mountpoint, err)
 	}
 	m.server = server
-	m.alone.Store(os.Geteuid() == 0 && server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH != 0)
+	m.passthrough.Store(os.Geteuid() == 0 && server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH != 0)
 	for _, p := range providers {
 		p.mount.Store(m)
 	}

@@ -23,8 +23,8 @@ func newRaw(root fusefs.InodeEmbedder, options *fusefs.Options, ends *releases) 
 }
 
 func (r raw) Release(cancel <-chan struct{}, in *fuse.ReleaseIn) {
+	defer r.ends.over(cancel)
 	r.RawFileSystem.Release(cancel, in)
-	r.ends.over(cancel)
 }
 
 // releases are the requests to release a handle that are being served, by what

@@ -26,9 +26,10 @@ type request struct {
 	kernel          context.Context // done when the caller is interrupted
 	deadline        time.Time
 
-	mu   sync.Mutex      // guards the following
-	work context.Context // nil as long as nobody waits
-	stop func()
+	mu    sync.Mutex      // guards the following
+	work  context.Context // nil as long as nobody waits
+	stop  func()
+	ended bool // whoever waits now does so in vain
 }
 
 // request returns a context for the work of one kernel request. What the work has
@@ -71,6 +72,10 @@ func (r *request) waiting() context.Context {
 	work, expire := context.WithDeadline(r.Context, r.deadline)
 	work, cancel := context.WithCancelCause(work)
 	r.work, r.stop = work, func() { cancel(nil); expire() }
+	if r.ended {
+		r.stop()
+		return work
+	}
 	caller, ok := fuse.FromContext(r.kernel)
 	if !ok {
 		return work
@@ -94,6 +99,7 @@ func (r *request) waiting() context.Context {
 func (r *request) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.ended = true
 	if r.stop != nil {
 		r.stop()
 	}

@@ -128,3 +128,16 @@ func TestClient(t *testing.T) {
 	assert.Equal(t, resolver.Client{Job: alone, Process: alone}, client(uint32(alone)), "who is gone stands for himself")
 	assert.Zero(t, client(0), "a caller of another pid namespace has no number")
 }
+
+// Who waits for work that is over does so in vain, and leaves nothing behind.
+func TestRequest_WaitedForTooLate(t *testing.T) {
+	m := &Mount{cfg: Config{Deadline: time.Hour}}
+	ctx, interrupt := context.WithCancel(fuse.NewContext(t.Context(), &fuse.Caller{Pid: gone(t)}))
+	defer interrupt()
+	work, done := m.request(ctx, resolver.Read)
+	done()
+	require.ErrorIs(t, work.Err(), context.Canceled)
+	<-work.Done()
+	interrupt()
+	assert.ErrorIs(t, context.Cause(work), context.Canceled)
+}

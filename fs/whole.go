@@ -1,12 +1,13 @@
 package fs
 
 import (
+	"context"
 	"os"
 	"sync"
+	"syscall"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
-
-	"github.com/attachfs/attachfs/fs/stream"
+	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 // opens decides how the handles of one inode are served. A file that is complete
@@ -65,11 +66,13 @@ func (h *wholeHandle) PassthroughFd() (int, bool) {
 	return int(o.file.Fd()), true
 }
 
-// wholeOf returns the local file of a handle, nil where the kernel may not read
-// one by itself.
-func (m *Mount) wholeOf(h *stream.Handle) *os.File {
-	if !m.alone.Load() {
-		return nil
+var _ = (fusefs.FileReader)((*wholeHandle)(nil))
+
+// Read is only asked for where the kernel refused to do it itself, as it does when
+// the cache is on a file system that lies over another. go-fuse does not try again.
+func (h *wholeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	if m := h.node.mount; m.passthrough.CompareAndSwap(true, false) {
+		m.log.Info("the kernel does not read the cache by itself")
 	}
-	return h.Whole()
+	return h.fileHandle.Read(ctx, dest, off)
 }

@@ -88,17 +88,6 @@ func (d *digest) add(store cache.Store, object cache.Object, p int64, page *cach
 	return nil
 }
 
-// settled reports whether the file is known to be what was promised, if anything
-// was.
-func (d *digest) settled(object cache.Object) bool {
-	if d == nil {
-		return true
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.next >= object.Pages()
-}
-
 func (d *digest) addCached(store cache.Store, object cache.Object) bool {
 	page := store.Get(object, d.next)
 	if page == nil {

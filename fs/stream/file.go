@@ -371,12 +371,13 @@ func (f *file) verify(object cache.Object, p int64, page *cache.Page) error {
 	return err
 }
 
-// settled reports whether nothing is known to be wrong with the bytes, and what was
-// promised of them was looked at.
-func (f *file) settled(object cache.Object) bool {
+// settled returns what the pages are remembered as, if all that are there are known
+// to be right: the page that completes a file is remembered once the digest that
+// was promised is.
+func (f *file) settled() (object cache.Object, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.err == nil && f.digest.settled(object)
+	return f.object, f.pinned != nil && f.err == nil && len(f.transfers) == 0
 }
 
 // moveLocked wakes transfers that keep close to their readers.

@@ -116,16 +116,11 @@ func (h *Handle) took(r byteRange, starved bool) {
 // for the kernel to read by itself; nil if there is none now. The caller closes
 // it. It stays true: content that changes is another file.
 func (h *Handle) Whole() *os.File {
-	f := h.file
-	object, known := f.knownObject()
-	if !known || !f.settled(object) {
+	object, ok := h.file.settled()
+	if !ok {
 		return nil
 	}
-	whole := f.src.cache.Whole(object)
-	if whole != nil {
-		f.src.walking.finished(f.entry, false) // nobody will tell
-	}
-	return whole
+	return h.file.src.cache.Whole(object)
 }
 
 // fetch starts what brings the range, and what is ahead of it.

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -66,7 +67,7 @@ func TestWhole_IsReadByTheKernel(t *testing.T) {
 	needPassthrough(t)
 	origin := startOrigin(t)
 	content := linksim.Pattern(1, 5*mib+4711)
-	origin.Put(linksim.Object{Path: "f", Content: content})
+	origin.Put(linksim.Object{Path: "f", Content: content, SHA256: fmt.Sprintf("%x", sha256.Sum256(contentOf(t, content)))})
 	s := settings{cacheDir: t.TempDir()}
 	for range 2 {
 		p, dir := mountOrigin(t, origin, s)
