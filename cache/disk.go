@@ -211,11 +211,11 @@ func (d *Disk) drop(o Object) {
 
 // remove forgets a file and removes it; who reads it goes on to the end.
 func (d *Disk) remove(name fileName) {
-	d.files.forget(name)
-	d.ledger.remove(name)
 	if err := removeFile(d.path(name)); err != nil {
 		d.Log.Warn("cache: remove object", "error", err)
 	}
+	d.files.forget(name) // last: a reader who came before would remember the file again
+	d.ledger.remove(name)
 }
 
 // removeFile removes the file of an object, and its index where that is not in it:
